@@ -1,0 +1,44 @@
+# Everything that a fresh Linux or macOS machine with Python and make needs. `make help` lists the targets.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
+# Jupyter refuses to run as root unless told; in a container, root is normal.
+ROOT := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lab test lint format outputs clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## make the virtual environment (.venv) and install everything into it
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "This course needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.12 lab"; exit 1; }
+	@echo "Setting up $(VENV), once: PyTorch is large, so this takes a few minutes."
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+lab: $(READY)  ## open JupyterLab at notebook 00
+	$(BIN)/jupyter lab $(ROOT) notebooks/00_start_here.ipynb
+
+test: $(READY)  ## run every test and every notebook, comparing every stored output
+	$(BIN)/pytest --nbval --numprocesses 2 --dist loadscope
+
+lint: $(READY)  ## check the code's style, notebooks included
+	$(BIN)/ruff check .
+
+format: $(READY)  ## mend what the style check can mend by itself
+	$(BIN)/ruff check --fix .
+
+outputs: $(READY)  ## run all notebooks on the drawn data and store their outputs (NOTEBOOKS=... for some)
+	VAE_COURSE_STANDINS=1 VAE_COURSE_BUDGET=quick VAE_COURSE_SEED=0 TQDM_DISABLE=1 $(BIN)/jupyter nbconvert --to notebook --execute --inplace \
+		--ExecutePreprocessor.store_widget_state=False --ExecutePreprocessor.record_timing=False --ClearMetadataPreprocessor.enabled=True \
+		--ClearMetadataPreprocessor.clear_cell_metadata=False $(NOTEBOOKS)
+
+clean:  ## remove the virtual environment and everything made
+	rm -rf $(VENV) build runs *.egg-info

@@ -1,0 +1,66 @@
+"""The environment variables of the course, read in one place: nothing goes in, plain values come out.
+
+| variable | values | meaning |
+|---|---|---|
+| `VAE_COURSE_DATA` | a folder | where real data sets and the prepared store live (default: the user's cache folder) |
+| `VAE_COURSE_STANDINS` | 1 | use the drawn stand-ins even where real data is present |
+| `VAE_COURSE_SEED` | a whole number | the seed of everything random (default 0) |
+| `VAE_COURSE_BUDGET` | quick, full | training lengths (default: full where there is a GPU, else quick) |
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+
+class SettingError(ValueError):
+    """An environment variable of the course holds something that it cannot mean."""
+
+
+def seed() -> int:
+    """Return the course's seed, from `VAE_COURSE_SEED` (default 0).
+
+    Raises SettingError when the variable is not a whole number ≥ 0.
+    """
+    text = os.environ.get("VAE_COURSE_SEED", "0").strip() or "0"
+    if not text.isdecimal():
+        raise SettingError(f"VAE_COURSE_SEED is {text!r}; it must be a whole number such as 0 or 7. Unset it to use 0.")
+    return int(text)
+
+
+def generator(offset: int = 0) -> torch.Generator:
+    """Return a CPU generator seeded with the course's seed plus 1,000,003 · offset.
+
+    Give each independent use its own offset, so that inserting a draw in one place never changes another.
+    """
+    return torch.Generator().manual_seed(seed() + 1_000_003 * offset)
+
+
+def data_folder() -> Path:
+    """Return the folder of real data and the prepared store, from `VAE_COURSE_DATA`; it need not exist yet."""
+    chosen = os.environ.get("VAE_COURSE_DATA", "").strip()
+    if chosen:
+        return Path(chosen).expanduser().resolve()
+    cache = os.environ.get("XDG_CACHE_HOME", "").strip() or "~/.cache"
+    return Path(cache).expanduser() / "vae-course"
+
+
+def standins_forced() -> bool:
+    """Return whether `VAE_COURSE_STANDINS` asks for the drawn stand-ins."""
+    return os.environ.get("VAE_COURSE_STANDINS", "").strip().lower() not in ("", "0", "false", "no")
+
+
+def budget() -> str:
+    """Return "quick" or "full", from `VAE_COURSE_BUDGET` (default: full where there is a GPU, else quick).
+
+    Raises SettingError on any other value.
+    """
+    chosen = os.environ.get("VAE_COURSE_BUDGET", "").strip().lower()
+    if chosen in ("quick", "full"):
+        return chosen
+    if chosen:
+        raise SettingError(f"VAE_COURSE_BUDGET is {chosen!r}; it must be quick or full. Unset it to let the course choose.")
+    return "full" if torch.cuda.is_available() else "quick"
