@@ -1,0 +1,222 @@
+"""The wardrobe and the digits against what can be measured in their pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from skimage.morphology import skeletonize
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+
+from helpers.data import digits, garments
+
+BOTH = pytest.mark.parametrize("stand_in", [garments, digits], ids=["garments", "digits"])
+
+
+def some(stand_in, n: int, seed: int = 0, label: int | None = None) -> dict[str, torch.Tensor]:
+    parameters = stand_in.sample(n, torch.Generator().manual_seed(seed))
+    if label is not None:
+        parameters["label"].fill_(label)
+    return parameters
+
+
+def ramp(stand_in, name: str, n: int, seed: int, label: int) -> dict[str, torch.Tensor]:
+    """One picture of a class, n times, with one factor going from its lowest to its highest value."""
+    one = {key: values.repeat(n) for key, values in some(stand_in, 1, seed, label).items()}
+    return one | {name: torch.linspace(*stand_in.FACTORS[name], n)}
+
+
+def correlation(a, b) -> float:
+    return float(np.corrcoef(np.asarray(a), np.asarray(b))[0, 1])
+
+
+def bright_rows(pictures: torch.Tensor) -> torch.Tensor:
+    """The height of the ink's bounding box, in pixels."""
+    lit = (pictures[:, 0].amax(2) > 60).long()
+    return 28 - lit.argmax(1) - lit.flip(1).argmax(1)
+
+
+@BOTH
+def test_the_interface_is_the_contract(stand_in):
+    parameters = some(stand_in, 500)
+    pictures = stand_in.draw(parameters)
+    assert pictures.shape == (500, *stand_in.SHAPE) and stand_in.SHAPE == (1, 28, 28)
+    assert pictures.dtype == torch.uint8 and pictures.max() > 240 and pictures.min() == 0
+    assert parameters["label"].dtype == torch.int64
+    assert sorted(set(parameters["label"].tolist())) == list(range(10)) and len(stand_in.CLASS_NAMES) == 10
+    assert all(values.shape == (500,) for values in parameters.values())
+    assert all(v.dtype == torch.float32 for name, v in parameters.items() if name != "label")
+    assert stand_in.ATTRIBUTE_NAMES == () and "stand-in" in stand_in.SOURCE
+
+
+def test_the_classes_are_fashion_mnists_and_mnists_in_their_order():
+    assert garments.CLASS_NAMES == (
+        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+    )  # fmt: skip
+    assert digits.CLASS_NAMES == tuple("0123456789")
+
+
+@BOTH
+def test_factors_fill_their_stated_ranges_and_are_independent(stand_in):
+    parameters = some(stand_in, 4000)
+    table = torch.stack([parameters[name] for name in stand_in.FACTORS] + [parameters["label"].float()], 1)
+    for name, (low, high) in stand_in.FACTORS.items():
+        margin = 0.01 * (high - low)
+        assert low <= parameters[name].min() < low + margin and high - margin < parameters[name].max() <= high
+    between = torch.corrcoef(table.T) - torch.eye(table.shape[1])
+    assert between.abs().max() < 0.08  # five standard errors
+
+
+@BOTH
+def test_the_same_seed_gives_the_same_pictures_and_another_seed_others(stand_in):
+    first, again, other = (stand_in.draw(some(stand_in, 200, seed)) for seed in (3, 3, 4))
+    assert torch.equal(first, again)
+    assert (first != other).flatten(1).any(1).all()
+
+
+@BOTH
+def test_a_picture_does_not_depend_on_its_neighbours(stand_in):
+    parameters = some(stand_in, 330)
+    together = stand_in.draw(parameters)
+    alone = torch.cat([stand_in.draw({k: v[i : i + 1] for k, v in parameters.items()}) for i in range(60)])
+    order = torch.randperm(330, generator=torch.Generator().manual_seed(1))
+    shuffled = stand_in.draw({k: v[order] for k, v in parameters.items()})
+    assert torch.equal(together[:60], alone)
+    assert torch.equal(together[order], shuffled)
+
+
+@BOTH
+def test_drawing_leaves_the_parameters_as_they_were_and_nothing_gives_nothing(stand_in):
+    parameters = some(stand_in, 40)
+    before = {name: values.clone() for name, values in parameters.items()}
+    stand_in.draw(parameters)
+    assert all(torch.equal(before[name], values) for name, values in parameters.items())
+    assert stand_in.draw(some(stand_in, 0)).shape == (0, 1, 28, 28)
+
+
+@BOTH
+def test_a_changed_factor_changes_that_picture_and_no_other(stand_in):
+    parameters = some(stand_in, 60)
+    before = stand_in.draw(parameters)
+    for name, (low, high) in stand_in.FACTORS.items():
+        values = parameters[name].clone()
+        values[7] = high if values[7] < (low + high) / 2 else low
+        changed = (stand_in.draw(parameters | {name: values}) != before).flatten(1).any(1)
+        assert changed.nonzero().flatten().tolist() == [7], name
+
+
+@BOTH
+@pytest.mark.parametrize("label", range(10))
+def test_every_factor_shows_in_every_class(stand_in, label):
+    for name, (low, high) in stand_in.FACTORS.items():
+        parameters = some(stand_in, 20, seed=5, label=label)
+        low_end, high_end = (stand_in.draw(parameters | {name: torch.full((20,), end)}).int() for end in (low, high))
+        changed = ((low_end - high_end).abs() > 25).flatten(1).sum(1)
+        assert changed.float().mean() >= 4, name
+
+
+@BOTH
+def test_the_frame_stays_black_and_the_picture_is_as_full_as_the_original(stand_in):
+    pictures = stand_in.draw(some(stand_in, 2000)).float() / 255
+    border = torch.cat([pictures[..., [0, -1], :].flatten(), pictures[..., [0, -1]].flatten()])
+    assert border.mean() < 0.002 and border.max() < 0.3
+    low, high = {garments: (0.19, 0.33), digits: (0.1, 0.16)}[stand_in]
+    assert low < pictures.mean() < high
+
+
+@pytest.mark.parametrize("label", range(10))
+def test_thicker_strokes_give_more_ink(label):
+    ink = digits.draw(ramp(digits, "thickness", 12, 2, label)).float().sum((1, 2, 3))
+    assert (ink.diff() > 0).all()
+
+
+@pytest.mark.parametrize("label", [0, None], ids=["zeros", "all digits"])
+def test_the_measured_width_of_strokes_is_the_thickness(label):
+    parameters = some(digits, 300, label=label)
+    shares = digits.draw(parameters)[:, 0].numpy() / 255.0
+    lengths = [skeletonize(np.kron(picture, np.ones((3, 3))) > 0.5).sum() / 3 for picture in shares]
+    width = shares.sum((1, 2)) / lengths  # ink over length, pixels
+    assert correlation(width, parameters["thickness"]) > 0.9
+    assert 0.7 < np.median(width / parameters["thickness"].numpy()) < 1.4
+
+
+@pytest.mark.parametrize("label", range(10))
+def test_slant_is_the_shear_that_image_moments_measure(label):
+    parameters = some(digits, 300, label=label) | {"variant": torch.zeros(300)}
+    weight = digits.draw(parameters)[:, 0].double()
+    axis = torch.arange(28.0, dtype=torch.float64)
+    total = weight.sum((1, 2))
+    x = axis - ((weight.sum(1) * axis).sum(1) / total)[:, None]
+    y = axis - ((weight.sum(2) * axis).sum(1) / total)[:, None]
+    mu11, mu02 = (weight * y[:, :, None] * x[:, None, :]).sum((1, 2)), (weight.sum(2) * y * y).sum(1)
+    assert correlation(-mu11 / mu02, parameters["slant"]) > 0.9
+
+
+@pytest.mark.parametrize("label", range(10))
+def test_slant_moves_the_moments_by_itself(label):
+    weight = digits.draw(ramp(digits, "slant", 9, 6, label))[:, 0].double()
+    axis = torch.arange(28.0, dtype=torch.float64) - 13.5
+    x_of_row = (weight * axis).sum(2) / weight.sum(2).clamp(min=1)
+    lean = ((weight.sum(2) * axis * x_of_row).sum(1)) / (weight.sum(2) * axis * axis).sum(1)
+    assert (-lean).diff().min() > 0
+
+
+@pytest.mark.parametrize("label", range(10))
+def test_size_is_the_height_of_the_ink_in_pixels(label):
+    parameters = some(digits, 200, label=label)
+    shares = digits.draw(parameters)[:, 0].float().amax(2) / 255
+    assert (shares.sum(1) - parameters["size"]).abs().mean() < 0.6
+    assert correlation(shares.sum(1), parameters["size"]) > 0.9
+
+
+def test_length_is_the_height_of_a_dress():
+    parameters = some(garments, 400, label=3)
+    assert correlation(bright_rows(garments.draw(parameters)), parameters["length"]) > 0.9
+
+
+@pytest.mark.parametrize("label", [0, 1, 2, 3, 4, 6])
+def test_a_longer_garment_reaches_lower_and_its_top_stays(label):
+    pictures = garments.draw(ramp(garments, "length", 10, 8, label))
+    heights = bright_rows(pictures)
+    assert (heights.diff() >= 0).all() and heights[-1] - heights[0] >= 4
+    assert torch.equal(pictures[0, :, :6], pictures[-1, :, :6])
+
+
+@pytest.mark.parametrize("label", [0, 2, 3, 4, 6])
+def test_a_longer_sleeve_covers_more_beside_the_body(label):
+    pictures = garments.draw(ramp(garments, "sleeve", 8, 8, label)).float()
+    outer = (pictures > 60).float().sum((1, 2, 3))
+    assert correlation(outer, torch.arange(8.0)) > 0.9
+
+
+@pytest.mark.parametrize("label", range(10))
+def test_brightness_lightens_and_pattern_darkens(label):
+    for seed in range(3):
+        light = garments.draw(ramp(garments, "brightness", 8, seed, label)).float().mean((1, 2, 3))
+        assert (light.diff() > 0).all()
+        contrast = garments.draw(ramp(garments, "pattern", 8, seed, label)).float().mean((1, 2, 3))
+        assert (contrast.diff() < 0).all()
+
+
+@pytest.mark.parametrize("label", [5, 7, 9])
+def test_shoes_face_left(label):
+    """The toe is low and the heel side is high: light stands higher on the right."""
+    weight = garments.draw(some(garments, 100, label=label))[:, 0].float()
+    rows = torch.arange(28.0)
+    left, right = weight[:, :, 3:9].sum(2), weight[:, :, 18:25].sum(2)
+    height_left, height_right = ((side * rows).sum(1) / side.sum(1) for side in (left, right))
+    assert (height_right < height_left).float().mean() > 0.97
+
+
+def test_linear_classifier_finds_garments_neither_hopeless_nor_trivial():
+    parameters = some(garments, 6500)
+    pixels, labels = garments.draw(parameters).flatten(1).numpy() / 255.0, parameters["label"].numpy()
+    classifier = LogisticRegression(C=0.02, max_iter=100, tol=1e-3).fit(pixels[:5000], labels[:5000])
+    assert 0.8 < classifier.score(pixels[5000:], labels[5000:]) < 0.97
+
+
+def test_nearest_neighbours_read_the_digits():
+    parameters = some(digits, 3000)
+    pixels, labels = digits.draw(parameters).flatten(1).numpy() / 255.0, parameters["label"].numpy()
+    assert KNeighborsClassifier(3).fit(pixels[:2000], labels[:2000]).score(pixels[2000:], labels[2000:]) > 0.95
