@@ -1,0 +1,273 @@
+"""The course's networks: pictures in [0, 1] go in, latent codes come out, and the way back.
+
+`Autoencoder` and `VAE` are built from a `ModelConfig`, which travels with the weights. Encoder and decoder are fully
+connected ("fc") or convolutional ("conv"), for any square picture. A model's `loss` says what its output costs
+(helpers.objective). The functions at the end take uint8 pictures, work in batches, and return float tensors on the CPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from helpers import objective
+from helpers.data import to_float
+from helpers.objective import Loss
+
+
+class ConfigError(ValueError):
+    """A model was asked for that cannot be built; the message says which setting is wrong."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything needed to build a model.
+
+    family: "ae" or "vae";  network: "fc" or "conv";  shape: (C, H, W) of a picture;  latent: Z
+    widths: hidden units of each fc layer, or channels after each conv stage (each halves the picture while its side is even)
+    likelihood: "bernoulli" or "gaussian";  sigma: the Gaussian's standard deviation, or "learned"
+    """
+
+    family: str = "vae"
+    network: str = "fc"
+    shape: tuple[int, int, int] = (1, 28, 28)
+    latent: int = 2
+    widths: tuple[int, ...] = (512, 256)
+    likelihood: str = "bernoulli"
+    sigma: float | str = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", tuple(self.shape))
+        object.__setattr__(self, "widths", tuple(self.widths))
+        allowed = {"family": ("ae", "vae"), "network": ("fc", "conv"), "likelihood": ("bernoulli", "gaussian")}
+        for name, values in allowed.items():
+            if getattr(self, name) not in values:
+                raise ConfigError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(values)}.")
+        if len(self.shape) != 3 or self.shape[1] != self.shape[2]:
+            raise ConfigError(f"shape is {self.shape}; it must be (channels, side, side), a square picture.")
+        if self.latent < 1 or not self.widths or min(self.widths) < 1:
+            raise ConfigError(f"latent is {self.latent} and widths are {self.widths}; all must be at least 1.")
+        if self.sigma != "learned" and not (isinstance(self.sigma, (int, float)) and self.sigma > 0):
+            raise ConfigError(f'sigma is {self.sigma!r}; it must be a positive number or "learned".')
+
+    def to_dict(self) -> dict:
+        """Return the settings as plain values, ready for JSON."""
+        return asdict(self)
+
+
+def fc_trunk(config: ModelConfig) -> nn.Sequential:
+    """Return the layers from a picture (B, C, H, W) to features (B, widths[-1])."""
+    channels, side, _ = config.shape
+    sizes = (channels * side * side, *config.widths)
+    layers = [layer for a, b in zip(sizes, sizes[1:], strict=False) for layer in (nn.Linear(a, b), nn.SiLU())]
+    return nn.Sequential(nn.Flatten(), *layers)
+
+
+def fc_decoder(config: ModelConfig) -> nn.Sequential:
+    """Return the layers from z (B, Z) to x_logits (B, C, H, W): the fully connected encoder, mirrored."""
+    channels, side, _ = config.shape
+    sizes = (config.latent, *reversed(config.widths))
+    layers = [layer for a, b in zip(sizes, sizes[1:], strict=False) for layer in (nn.Linear(a, b), nn.SiLU())]
+    return nn.Sequential(*layers, nn.Linear(sizes[-1], channels * side * side), nn.Unflatten(1, config.shape))
+
+
+def stages(config: ModelConfig) -> list[tuple[int, int, int]]:
+    """Return (channels in, channels out, stride) of each conv stage: stride 2 while the side is even, then 1."""
+    channels, side, _ = config.shape
+    found = []
+    for width in config.widths:
+        stride = 2 if side % 2 == 0 else 1
+        found.append((channels, width, stride))
+        channels, side = width, side // stride
+    return found
+
+
+def final_side(config: ModelConfig) -> int:
+    """Return the side, in pixels, of the last conv stage's feature maps."""
+    side = config.shape[1]
+    for _, _, stride in stages(config):
+        side //= stride
+    return side
+
+
+def conv_trunk(config: ModelConfig) -> nn.Sequential:
+    """Return the layers from a picture (B, C, H, W) to features (B, widths[-1] · side²)."""
+    layers: list[nn.Module] = []
+    for a, b, stride in stages(config):
+        layers += [nn.Conv2d(a, b, 4, 2, 1) if stride == 2 else nn.Conv2d(a, b, 3, 1, 1), nn.SiLU()]
+    return nn.Sequential(*layers, nn.Flatten())
+
+
+def conv_decoder(config: ModelConfig) -> nn.Sequential:
+    """Return the layers from z (B, Z) to x_logits (B, C, H, W): the convolutional encoder, mirrored."""
+    side, width = final_side(config), config.widths[-1]
+    layers: list[nn.Module] = [nn.Linear(config.latent, width * side * side), nn.Unflatten(1, (width, side, side))]
+    for a, b, stride in reversed(stages(config)):
+        layers += [nn.SiLU(), nn.ConvTranspose2d(b, a, 4, 2, 1) if stride == 2 else nn.Conv2d(b, a, 3, 1, 1)]
+    return nn.Sequential(*layers)
+
+
+class Output(NamedTuple):
+    """What a model says of a batch: x_logits (B, C, H, W); mu (B, Z), the code; logvar (B, Z), None from an autoencoder."""
+
+    x_logits: Tensor
+    mu: Tensor
+    logvar: Tensor | None
+
+
+class LatentModel(nn.Module):
+    """What autoencoder and VAE share: a trunk that reads pictures, a decoder that draws them, and a likelihood."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.trunk = (fc_trunk if config.network == "fc" else conv_trunk)(config)
+        self.decoder = (fc_decoder if config.network == "fc" else conv_decoder)(config)
+        with torch.no_grad():
+            self.features = self.trunk(torch.zeros(1, *config.shape)).shape[1]
+        sigma = 1.0 if config.sigma == "learned" else config.sigma
+        self.register_buffer("sigma", torch.tensor(float(sigma)))
+        self.register_buffer("sigma_steps", torch.tensor(0.0))
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Return pictures x_hat (B, C, H, W) in [0, 1] for latent points z (B, Z)."""
+        return torch.sigmoid(self.decoder(z))
+
+    def nll(self, x: Tensor, x_logits: Tensor) -> Tensor:
+        """Return −log p(x|z) per image, (B,) nats, under the configured likelihood.
+
+        A learned sigma is, while training, the best one for the batch (its gradient at the best value is zero, so none is
+        taken); a running mean of it is kept for later use.
+        """
+        if self.config.likelihood == "bernoulli":
+            return objective.bernoulli_nll(x, x_logits)
+        x_hat, sigma = torch.sigmoid(x_logits.float()), self.sigma
+        if self.training and self.config.sigma == "learned":
+            sigma = objective.optimal_sigma(x, x_hat).detach()
+            self.sigma_steps += 1
+            self.sigma.lerp_(sigma, torch.clamp(1 / self.sigma_steps, min=0.02))
+        return objective.gaussian_nll(x, x_hat, sigma)
+
+    def loss(self, x: Tensor, output: Output, beta: float = 1.0) -> Loss:
+        """Return recon + beta · kl and its parts, (B,) nats each; the kl of an autoencoder is zero."""
+        recon = self.nll(x, output.x_logits)
+        no_kl = torch.zeros_like(recon)
+        kl = no_kl if output.logvar is None else objective.gaussian_kl(output.mu, output.logvar)
+        return Loss(recon + beta * kl, recon, kl)
+
+
+class Autoencoder(LatentModel):
+    """A deterministic autoencoder: x → z → x_hat. Built in notebook 01."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        self.to_z = nn.Linear(self.features, config.latent)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Return the code z (B, Z) of pictures x (B, C, H, W) in [0, 1]."""
+        return self.to_z(self.trunk(x))
+
+    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Output:
+        """Return the reconstruction's logits and the code; `generator` is not used, nothing here is random."""
+        z = self.encode(x)
+        return Output(self.decoder(z), z, None)
+
+
+def reparameterize(mu: Tensor, logvar: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Return z = mu + exp(logvar / 2) · eps with eps ~ N(0, I): (B, Z), differentiable in mu and logvar.
+
+    (Kingma & Welling 2014, section 2.4.) Built in notebooks 04 and 05.
+    """
+    eps = torch.randn(mu.shape, generator=generator, device=mu.device, dtype=mu.dtype)
+    return mu + torch.exp(0.5 * logvar) * eps
+
+
+class VAE(LatentModel):
+    """A variational autoencoder: x → q(z|x) = N(mu, exp(logvar)) → z → x_hat. Built in notebook 05."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        self.to_mu = nn.Linear(self.features, config.latent)
+        self.to_logvar = nn.Linear(self.features, config.latent)
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mu and logvar, (B, Z) each, of pictures x (B, C, H, W) in [0, 1].
+
+        logvar is kept within ±20, far beyond any trained value, so that one wild batch cannot overflow exp.
+        """
+        features = self.trunk(x)
+        return self.to_mu(features), self.to_logvar(features).clamp(-20, 20)
+
+    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Output:
+        """Return the logits of one sampled reconstruction, and the posterior's mu and logvar."""
+        mu, logvar = self.encode(x)
+        mu, logvar = mu.float(), logvar.float()
+        return Output(self.decoder(reparameterize(mu, logvar, generator)), mu, logvar)
+
+
+def build(config: ModelConfig, seed: int | None = None) -> Autoencoder | VAE:
+    """Return a new model with freshly drawn weights; with a seed, always the same ones."""
+    make = VAE if config.family == "vae" else Autoencoder
+    if seed is None:
+        return make(config)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make(config)
+
+
+def parameter_count(module: nn.Module) -> int:
+    """Return how many numbers training may change."""
+    return sum(p.numel() for p in module.parameters() if p.requires_grad)
+
+
+def place(model: nn.Module) -> torch.device:
+    """Return the device that a model's weights are on."""
+    return next(model.parameters()).device
+
+
+def in_batches(model: nn.Module, tensor: Tensor, batch: int = 500) -> Iterator[Tensor]:
+    """Yield a tensor's rows a batch at a time, as floats on the model's device."""
+    for start in range(0, len(tensor), batch):
+        yield to_float(tensor[start : start + batch].to(place(model)))
+
+
+@torch.no_grad()
+def posterior(model: VAE, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mu and logvar, (N, Z) float32 each, of pictures (N, C, H, W), uint8 or in [0, 1]."""
+    parts = [model.encode(x) for x in in_batches(model, images)]
+    return torch.cat([mu.cpu() for mu, _ in parts]), torch.cat([logvar.cpu() for _, logvar in parts])
+
+
+@torch.no_grad()
+def codes(model: Autoencoder | VAE, images: Tensor) -> Tensor:
+    """Return the point that stands for each picture, (N, Z): z of an autoencoder, mu of a VAE."""
+    if isinstance(model, VAE):
+        return posterior(model, images)[0]
+    return torch.cat([model.encode(x).cpu() for x in in_batches(model, images)])
+
+
+@torch.no_grad()
+def decode(model: Autoencoder | VAE, z: Tensor) -> Tensor:
+    """Return the pictures (N, C, H, W) in [0, 1] that latent points z (N, Z) decode to."""
+    return torch.cat([model.decode(part).cpu() for part in in_batches(model, z)])
+
+
+def reconstruct(model: Autoencoder | VAE, images: Tensor) -> Tensor:
+    """Return decode(codes(images)): each picture as the model redraws it, without noise, (N, C, H, W) in [0, 1]."""
+    return decode(model, codes(model, images))
+
+
+@torch.no_grad()
+def evaluate(model: Autoencoder | VAE, images: Tensor, *, beta: float = 1.0, seed: int = 0) -> dict[str, float]:
+    """Return the mean loss, recon and kl over pictures (N, C, H, W), in nats per image, one noise sample each."""
+    was_training, noise = model.training, torch.Generator(place(model)).manual_seed(seed)
+    model.eval()
+    totals = torch.zeros(3, dtype=torch.float64)
+    for x in in_batches(model, images):
+        totals += torch.stack([part.cpu().double().sum() for part in model.loss(x, model(x, noise), beta)])
+    model.train(was_training)
+    return dict(zip(Loss._fields, (totals / len(images)).tolist(), strict=True))

@@ -1,0 +1,255 @@
+"""The training loop: a model and uint8 pictures go in, a trained model and its history come out.
+
+One page, on Accelerate (CPU, one GPU, several). The whole picture set is one uint8 tensor that is indexed by a random
+permutation, which costs a fraction of what worker processes that pickle batches do.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from helpers import settings
+from helpers.data import DataError, Dataset, to_float
+from helpers.files import write_atomically
+from helpers.objective import Loss
+
+Objective = Callable[[nn.Module, Tensor, torch.Generator], Loss]
+
+
+class TrainingDiverged(RuntimeError):
+    """The loss became NaN or infinite; the message says which part, when, and what to try."""
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint cannot be used for this run; the message says why, and what to do."""
+
+
+@dataclass
+class History:
+    """What training recorded, one row an epoch: recon and kl apart, train and held out, nats per image."""
+
+    rows: list[dict[str, float]] = field(default_factory=list)
+    interrupted: bool = False
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def last(self) -> dict[str, float]:
+        """The latest row."""
+        return self.rows[-1]
+
+    def column(self, name: str) -> list[float]:
+        """Return one column over the epochs; epochs that did not record it are left out."""
+        return [row[name] for row in self.rows if name in row]
+
+    def plot(self, ax=None):
+        """Draw recon and kl over the epochs, train dashed and held out solid; return the two axes."""
+        from helpers.figures import (
+            training_curves,  # figures know nothing of training; imported here to keep start-up short
+        )
+
+        return training_curves(self.rows, ax)
+
+    def __repr__(self) -> str:
+        names = ("epoch", "recon", "kl", "held_recon", "held_kl", "images_per_second")
+        lines = ["  ".join(f"{name.replace('images_per_second', 'images/s'):>10}" for name in names)]
+        for row in self.rows:
+            lines.append("  ".join(f"{row[name]:10.4g}" if name in row else " " * 10 for name in names))
+        return "\n".join(lines + ["stopped by hand"] * self.interrupted)
+
+
+def learning_rate(progress: float, peak: float) -> float:
+    """Return the step size at `progress` in [0, 1]: up to the peak over the first tenth, then down along a cosine to 1 %."""
+    if progress < 0.1:
+        return peak * (0.1 + 9 * progress)
+    return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (progress - 0.1) / 0.9)))
+
+
+def bfloat16_pays(device: torch.device) -> bool:
+    """Return whether the device has bf16 matrix units: any recent GPU, or a processor with AMX."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    cpuinfo = Path("/proc/cpuinfo")
+    return device.type == "cpu" and cpuinfo.exists() and "amx_bf16" in cpuinfo.read_text()
+
+
+def fit(
+    model: nn.Module,
+    images: Tensor | Dataset,
+    *,
+    held_out: Tensor | Dataset | None = None,
+    epochs: int = 5,
+    batch: int = 128,
+    lr: float = 2e-3,
+    beta: float | Callable[[float], float] = 1.0,
+    objective: Objective | None = None,
+    seed: int | None = None,
+    bfloat16: bool | None = None,
+    checkpoint: str | Path | None = None,
+    progress: bool = True,
+) -> History:
+    """Train a model in place and return its history.
+
+    images, held_out: (N, C, H, W) uint8, or a Dataset.  batch: pictures per step, over all processes together.
+    lr: the peak of the schedule (`learning_rate`).  beta: a number, or a function of progress in [0, 1] (annealing).
+    objective(model, x, noise) → Loss replaces the model's own loss, for models that are built on the page.
+    seed: of the order and the noise (default: the course's). On a CPU a seed gives the same weights to the last bit.
+    bfloat16: None lets the machine decide; KL and pixel sums stay in float32.
+    checkpoint: a file written after every epoch; where it exists, training goes on from it, and ends with exactly the
+    weights of an uninterrupted run. Ctrl-C (the stop button) returns what there is so far.
+    Raises DataError on pictures that do not fit, TrainingDiverged when a loss is no number, CheckpointError.
+    """
+    images, held_out = pictures(images, model, batch), None if held_out is None else pictures(held_out, model)
+    seed = settings.seed() if seed is None else seed
+    loop = Loop(model, lr, batch, seed, beta if callable(beta) else lambda _: beta, objective, bfloat16)
+    run = {"epochs": epochs, "batch": batch, "lr": lr, "seed": seed, "images": len(images)}
+    done, history = restore(checkpoint, model, loop.optimizer, run)
+    steps = len(images) // batch
+    hidden = not (progress and loop.accelerator.is_main_process)
+    with tqdm(total=epochs * steps, initial=done * steps, disable=hidden, mininterval=0.5, unit="step") as bar:
+        try:
+            for epoch in range(done, epochs):
+                history.rows.append(loop.epoch(images, epoch, epochs, bar))
+                if held_out is not None:
+                    history.last.update({f"held_{k}": v for k, v in loop.evaluate(held_out, history.last["beta"]).items()})
+                bar.set_postfix(recon=f"{history.last['recon']:.1f}", kl=f"{history.last['kl']:.1f}")
+                if checkpoint and loop.accelerator.is_main_process:
+                    save(checkpoint, model, loop.optimizer, run, history)
+        except KeyboardInterrupt:
+            history.interrupted = True
+    model.eval()
+    return history
+
+
+class Loop:
+    """The moving parts of `fit`: device, precision, optimiser; `epoch` trains over the pictures once, `evaluate` looks."""
+
+    def __init__(self, model, lr: float, batch: int, seed: int, beta_at, objective: Objective | None, bfloat16: bool | None):
+        self.accelerator = Accelerator(cpu=not (torch.cuda.is_available() or torch.backends.mps.is_available()))
+        self.device, self.world = self.accelerator.device, self.accelerator.num_processes
+        self.layout = torch.channels_last if self.device.type in ("cpu", "cuda") else torch.contiguous_format
+        self.bfloat16 = bfloat16_pays(self.device) if bfloat16 is None else bfloat16
+        model.to(self.device, memory_format=self.layout)
+        optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=self.device.type != "mps")
+        self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
+        self.lr, self.batch, self.seed, self.beta_at, self.objective = lr, batch, seed, beta_at, objective
+
+    def losses(self, x: Tensor, noise: torch.Generator, beta: float) -> Loss:
+        """Return the loss of pictures x (B, C, H, W), uint8 or float, and its parts."""
+        x = to_float(x.to(self.device, non_blocking=True)).contiguous(memory_format=self.layout)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+            if self.objective is not None:
+                return self.objective(self.model, x, noise)
+            return self.accelerator.unwrap_model(self.model).loss(x, self.model(x, noise), beta)
+
+    def epoch(self, images: Tensor, epoch: int, epochs: int, bar: tqdm) -> dict[str, float]:
+        """Train over the pictures once and return the row for the history.
+
+        Order and noise come from (seed, epoch) alone, so a resumed run repeats them. A last, smaller batch is left out:
+        its pictures would weigh more than others. A batch counts the pictures of all processes together.
+        """
+        self.model.train()
+        order = torch.randperm(len(images), generator=torch.Generator().manual_seed(self.seed * 7919 + epoch))
+        rank, steps = self.accelerator.process_index, len(images) // self.batch
+        noise = torch.Generator(self.device).manual_seed((self.seed * 7919 + epoch) * self.world + rank)
+        totals, start = torch.zeros(3, device=self.device), time.perf_counter()
+        for step in range(steps):
+            at = (epoch * steps + step) / (epochs * steps)
+            mine = order[step * self.batch + rank : (step + 1) * self.batch : self.world]
+            totals += self.step(images[mine], noise, at)
+            if step % 20 == 19 or step == steps - 1:
+                stop_if_not_finite(totals, epoch, step, self.lr)
+            bar.update()
+        row = {"epoch": epoch + 1, **named(totals / steps), "beta": self.beta_at(at)}
+        seconds = time.perf_counter() - start
+        return row | {"seconds": seconds, "images_per_second": steps * self.batch / seconds}
+
+    def step(self, x: Tensor, noise: torch.Generator, at: float) -> Tensor:
+        """Take one optimiser step at progress `at` in [0, 1]; return the batch's mean loss, recon and kl, (3,)."""
+        self.optimizer.param_groups[0]["lr"] = learning_rate(at, self.lr)
+        parts = self.losses(x, noise, self.beta_at(at))
+        self.optimizer.zero_grad()
+        self.accelerator.backward(parts.loss.mean())
+        self.optimizer.step()
+        return torch.stack([part.detach().mean() for part in parts])
+
+    @torch.no_grad()
+    def evaluate(self, images: Tensor, beta: float) -> dict[str, float]:
+        """Return mean loss, recon and kl over held-out pictures; the noise is the same every time, so that epochs compare."""
+        self.model.eval()
+        noise, totals = torch.Generator(self.device).manual_seed(0), torch.zeros(3, device=self.device)
+        for start in range(0, len(images), 500):
+            parts = self.losses(images[start : start + 500], noise, beta)
+            totals += torch.stack([part.float().sum() for part in parts])
+        return named(totals / len(images))
+
+
+def pictures(images: Tensor | Dataset, model: nn.Module, batch: int = 1) -> Tensor:
+    """Return the pictures as a tensor that fits the model. Raises DataError, saying what is wrong, when they do not."""
+    images = images.images if isinstance(images, Dataset) else images
+    if len(images) == 0:
+        raise DataError("there are no pictures to train on: the data set is empty.")
+    wanted = getattr(getattr(model, "config", None), "shape", tuple(images.shape[1:]))
+    if tuple(images.shape[1:]) != tuple(wanted):
+        raise DataError(f"the pictures are {tuple(images.shape[1:])}, but the model was built for {tuple(wanted)}.")
+    if images.dtype != torch.uint8 and (images.min() < 0 or images.max() > 1):
+        raise DataError("float pictures must lie in [0, 1]; divide by 255, or pass the uint8 pictures as they are.")
+    if batch > len(images):
+        raise DataError(f"a batch of {batch} does not fit into {len(images)} pictures; pass batch={len(images)} or less.")
+    return images
+
+
+def named(totals: Tensor) -> dict[str, float]:
+    """Return the three parts of a loss by name, as plain floats."""
+    return dict(zip(Loss._fields, totals.tolist(), strict=True))
+
+
+def stop_if_not_finite(totals: Tensor, epoch: int, step: int, lr: float) -> None:
+    """Raise TrainingDiverged when a running total is NaN or infinite."""
+    bad = [name for name, value in named(totals).items() if not math.isfinite(value)]
+    if bad:
+        part = "kl" if "kl" in bad and "recon" not in bad else "recon" if "kl" not in bad else "recon and kl"
+        raise TrainingDiverged(
+            f"{part} became NaN or infinite in epoch {epoch + 1}, by step {step + 1}. The model's weights are now useless; "
+            f"build it anew. Usual causes: a learning rate that is too high (lr={lr:g}; try a third of it), pictures outside "
+            "[0, 1], or a log of something that reached 0."
+        )
+
+
+def save(path: str | Path, model: nn.Module, optimizer, run: dict, history: History) -> None:
+    """Write a checkpoint in one step: whoever reads it sees the old one or the new one, whole."""
+    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "run": run, "rows": history.rows}
+    write_atomically(path, lambda file: torch.save(state, file))
+
+
+def restore(path: str | Path | None, model: nn.Module, optimizer, run: dict) -> tuple[int, History]:
+    """Return (epochs done, history) of a checkpoint and load it; (0, empty) where there is none.
+
+    Raises CheckpointError when the file is damaged, or was written by another run or another architecture.
+    """
+    if path is None or not Path(path).exists():
+        return 0, History()
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise CheckpointError(f"{path} cannot be read ({type(error).__name__}); delete it to start anew.") from error
+    other = {key: (state["run"].get(key), value) for key, value in run.items() if state["run"].get(key) != value}
+    if other:
+        told = ", ".join(f"{key} was {old}, is {new}" for key, (old, new) in other.items())
+        raise CheckpointError(f"{path} belongs to another run ({told}). Use those settings, or another file.")
+    try:
+        model.load_state_dict(state["model"])
+    except RuntimeError as error:
+        raise CheckpointError(f"{path} holds another architecture than this model; use another file.") from error
+    optimizer.load_state_dict(state["optimizer"])
+    return len(state["rows"]), History(state["rows"])

@@ -1,0 +1,131 @@
+"""The networks: shapes for every size, parts that agree with each other, and configurations that are refused."""
+
+import pytest
+import torch
+
+from helpers import models, objective
+from helpers.models import VAE, Autoencoder, ConfigError, ModelConfig, build
+
+SIZES = [(1, 28, 28), (3, 32, 32), (3, 64, 64)]
+
+
+def config(**changes) -> ModelConfig:
+    return ModelConfig(**{"family": "vae", "network": "fc", "shape": (1, 28, 28), "latent": 3, "widths": (16, 8)} | changes)
+
+
+@pytest.mark.parametrize("family", ["ae", "vae"])
+@pytest.mark.parametrize("network", ["fc", "conv"])
+@pytest.mark.parametrize("shape", SIZES)
+def test_pictures_go_in_and_come_out_at_their_size(family, network, shape):
+    model = build(config(family=family, network=network, shape=shape), seed=0)
+    output = model(torch.rand(2, *shape))
+    assert output.x_logits.shape == (2, *shape)
+    assert output.mu.shape == (2, 3)
+    assert (output.logvar is None) == (family == "ae")
+
+
+def test_conv_stops_halving_at_an_odd_side():
+    deep = config(network="conv", shape=(1, 28, 28), widths=(4, 5, 6))
+    assert models.stages(deep) == [(1, 4, 2), (4, 5, 2), (5, 6, 1)]
+    assert build(deep)(torch.rand(1, 1, 28, 28)).x_logits.shape == (1, 1, 28, 28)
+
+
+def test_reparameterize_has_the_moments_and_the_gradient():
+    mu, logvar = torch.full((50_000, 1), 2.0), torch.full((50_000, 1), -1.0)
+    z = models.reparameterize(mu, logvar, torch.Generator().manual_seed(0))
+    assert z.mean().item() == pytest.approx(2.0, abs=0.02)
+    assert z.var().item() == pytest.approx(torch.tensor(-1.0).exp().item(), rel=0.03)
+    mu, logvar = torch.zeros(4, 2, requires_grad=True), torch.zeros(4, 2, requires_grad=True)
+    z = models.reparameterize(mu, logvar, torch.Generator().manual_seed(1))
+    z.sum().backward()
+    assert torch.equal(mu.grad, torch.ones(4, 2))
+    assert torch.allclose(logvar.grad, 0.5 * z.detach())  # dz/dlogvar = eps sigma / 2, and here z = eps
+
+
+@pytest.mark.parametrize(("likelihood", "sigma"), [("bernoulli", 1.0), ("gaussian", 0.5), ("gaussian", "learned")])
+def test_loss_is_recon_plus_beta_kl(likelihood, sigma):
+    model, x = build(config(likelihood=likelihood, sigma=sigma), seed=0), torch.rand(5, 1, 28, 28)
+    output = model(x, torch.Generator().manual_seed(0))
+    loss = model.loss(x, output, beta=3.0)
+    assert torch.allclose(loss.loss, loss.recon + 3 * loss.kl)
+    assert torch.allclose(loss.kl, objective.gaussian_kl(output.mu, output.logvar))
+    assert loss.loss.shape == (5,)
+
+
+def test_an_autoencoder_pays_no_kl():
+    model, x = build(config(family="ae"), seed=0), torch.rand(5, 1, 28, 28)
+    assert not model.loss(x, model(x)).kl.any()
+
+
+def test_learned_sigma_follows_the_error_while_training_and_is_kept():
+    model, x = build(config(likelihood="gaussian", sigma="learned"), seed=0).train(), torch.rand(50, 1, 28, 28)
+    for _ in range(5):
+        output = model(x, torch.Generator().manual_seed(0))
+        model.loss(x, output)
+    best = objective.optimal_sigma(x, torch.sigmoid(output.x_logits))
+    assert model.sigma.item() == pytest.approx(best.item(), rel=1e-3)
+    kept = model.eval().sigma.clone()
+    model.loss(torch.zeros_like(x), output)
+    assert torch.equal(model.sigma, kept)
+
+
+def test_logvar_is_bounded():
+    model = build(config(), seed=0)
+    with torch.no_grad():
+        model.to_logvar.bias.fill_(1000.0)
+    assert model.encode(torch.rand(1, 1, 28, 28))[1].max() == 20
+
+
+def test_a_seed_gives_the_same_weights_and_leaves_the_global_generator_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    a, b, c = build(config(), seed=1), build(config(), seed=1), build(config(), seed=2)
+    assert torch.equal(torch.rand(3), expected)
+    assert all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
+    assert not torch.equal(a.to_mu.weight, c.to_mu.weight)
+
+
+def test_batched_functions_agree_with_the_model():
+    images = torch.randint(0, 256, (1203, 1, 28, 28), dtype=torch.uint8)
+    vae, ae = build(config(), seed=0), build(config(family="ae"), seed=0)
+    with torch.no_grad():
+        mu, logvar = vae.encode(images.float() / 255)
+        assert torch.allclose(models.codes(vae, images), mu, atol=1e-5)
+        assert torch.allclose(models.posterior(vae, images)[1], logvar, atol=1e-5)
+        assert torch.allclose(models.codes(ae, images), ae.encode(images.float() / 255), atol=1e-5)
+        assert torch.allclose(models.reconstruct(vae, images), vae.decode(mu), atol=1e-5)
+    assert vae.decode(mu[:2]).requires_grad  # no leftover inference mode
+
+
+def test_evaluate_is_the_mean_over_all_pictures_and_repeats():
+    images = torch.randint(0, 256, (700, 1, 28, 28), dtype=torch.uint8)
+    ae, vae = build(config(family="ae"), seed=0), build(config(), seed=0)
+    with torch.no_grad():
+        x = images.float() / 255
+        oracle = objective.bernoulli_nll(x, ae(x).x_logits).mean()
+    assert models.evaluate(ae, images)["recon"] == pytest.approx(oracle.item(), rel=1e-5)
+    assert models.evaluate(vae, images) == models.evaluate(vae, images)
+
+
+def test_families_are_different_classes():
+    assert type(build(config())) is VAE
+    assert type(build(config(family="ae"))) is Autoencoder
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"family": "gan"}, "family is 'gan'"),
+        ({"network": "transformer"}, "one of fc, conv"),
+        ({"likelihood": "laplace"}, "bernoulli, gaussian"),
+        ({"shape": (28, 28)}, "channels, side, side"),
+        ({"shape": (1, 28, 32)}, "square"),
+        ({"latent": 0}, "at least 1"),
+        ({"widths": ()}, "at least 1"),
+        ({"sigma": -1.0}, "positive number"),
+    ],
+)
+def test_impossible_configurations_are_refused(wrong, told):
+    with pytest.raises(ConfigError, match=told):
+        config(**wrong)

@@ -1,0 +1,96 @@
+"""The loss against torch.distributions, quadrature and autograd."""
+
+import math
+
+import pytest
+import torch
+from scipy.integrate import quad
+from scipy.stats import norm
+from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
+
+from helpers import objective
+
+
+def draw(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_gaussian_kl_is_that_of_torch_distributions():
+    mu, logvar = draw(64, 5), draw(64, 5, seed=1)
+    oracle = kl_divergence(
+        Independent(Normal(mu, torch.exp(0.5 * logvar)), 1), Independent(Normal(torch.zeros(5), torch.ones(5)), 1)
+    )
+    assert torch.allclose(objective.gaussian_kl(mu, logvar), oracle, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("mu", "logvar"), [(0.0, 0.0), (1.5, -2.0), (-3.0, 1.0)])
+def test_gaussian_kl_is_the_integral_that_defines_it(mu, logvar):
+    sigma = math.exp(logvar / 2)
+    q = norm(mu, sigma)
+    integral = quad(lambda z: q.pdf(z) * (q.logpdf(z) - norm.logpdf(z)), mu - 12 * sigma, mu + 12 * sigma)[0]
+    found = objective.gaussian_kl(torch.tensor([[mu]], dtype=torch.float64), torch.tensor([[logvar]], dtype=torch.float64))
+    assert found.item() == pytest.approx(integral, abs=1e-8)
+
+
+def test_gaussian_kl_keeps_its_digits_near_the_prior():
+    logvar = torch.tensor([[1e-4]])
+    assert objective.gaussian_kl(torch.zeros(1, 1), logvar).item() == pytest.approx(0.25e-8, rel=0.05)
+    assert (objective.gaussian_kl(torch.zeros(1000, 4), 1e-3 * draw(1000, 4)) >= 0).all()
+
+
+def test_gaussian_kl_at_the_edges():
+    zero = torch.zeros(1, 1)
+    assert objective.gaussian_kl(zero, torch.full((1, 1), -100.0)).item() == pytest.approx(49.5)
+    assert objective.gaussian_kl(zero.double(), torch.full((1, 1), 100.0).double()).isfinite().all()
+    assert objective.gaussian_kl(torch.tensor([[math.nan]]), zero).isnan().all()
+    with pytest.raises(objective.ShapeError, match=r"mu \(4, 2\), logvar \(2,\)"):
+        objective.gaussian_kl(torch.zeros(4, 2), torch.zeros(2))
+
+
+def test_gaussian_kl_is_computed_in_float32_from_half_precision():
+    mu, logvar = draw(10, 3).bfloat16(), draw(10, 3, seed=1).bfloat16()
+    assert objective.gaussian_kl(mu, logvar).dtype == torch.float32
+
+
+def test_bernoulli_nll_is_that_of_torch_distributions():
+    logits, x = draw(6, 1, 4, 4), (draw(6, 1, 4, 4, seed=2) > 0).float()
+    oracle = -Independent(Bernoulli(logits=logits), 3).log_prob(x)
+    assert torch.allclose(objective.bernoulli_nll(x, logits), oracle, rtol=1e-5)
+
+
+def test_bernoulli_floor_is_the_least_value():
+    x = torch.rand(5, 1, 6, 6, generator=torch.Generator().manual_seed(3))
+    floor = objective.bernoulli_floor(x)
+    assert torch.allclose(objective.bernoulli_nll(x, torch.logit(x)), floor, rtol=1e-4)
+    for shift in (-0.3, 0.3):
+        assert (objective.bernoulli_nll(x, torch.logit(x) + shift) > floor).all()
+
+
+@pytest.mark.parametrize("sigma", [0.1, 1.0, 3.0])
+def test_gaussian_nll_is_that_of_torch_distributions(sigma):
+    x, x_hat = torch.rand(4, 3, 5, 5), torch.rand(4, 3, 5, 5)
+    oracle = -Independent(Normal(x_hat, sigma), 3).log_prob(x)
+    assert torch.allclose(objective.gaussian_nll(x, x_hat, sigma), oracle, rtol=1e-5)
+
+
+def test_optimal_sigma_has_zero_slope_and_its_gradient_may_be_left_out():
+    x = torch.rand(4, 1, 5, 5)
+    x_hat = torch.rand(4, 1, 5, 5, requires_grad=True)
+    sigma = objective.optimal_sigma(x, x_hat).detach().requires_grad_()
+    objective.gaussian_nll(x, x_hat, sigma).sum().backward()
+    assert sigma.grad.abs() < 1e-3 * x.numel()
+    kept = x_hat.grad.clone()
+    x_hat.grad = None
+    (0.5 * x.numel() * (x - x_hat).square().mean().log()).backward()  # the loss with the best sigma put in
+    assert torch.allclose(kept, x_hat.grad, rtol=1e-4)
+
+
+def test_bits_per_dim():
+    assert objective.bits_per_dim(0.0, 784) == 8
+    assert objective.bits_per_dim(-784 * math.log(256), 784) == pytest.approx(0)
+
+
+def test_mismatched_pictures_are_refused():
+    for loss in (objective.bernoulli_nll, objective.gaussian_nll):
+        with pytest.raises(objective.ShapeError):
+            loss(torch.rand(2, 1, 4, 4), torch.rand(2, 3, 4, 4))

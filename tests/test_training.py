@@ -1,0 +1,190 @@
+"""The loop: it learns, repeats, resumes to the last bit, stops cleanly, and explains what is wrong."""
+
+import copy
+import math
+
+import pytest
+import torch
+
+from helpers import models, training
+from helpers.data import DataError
+from helpers.models import ModelConfig, build
+from helpers.objective import Loss
+from helpers.training import CheckpointError, TrainingDiverged, fit
+
+CONFIG = ModelConfig("vae", "fc", (1, 8, 8), latent=2, widths=(16,))
+
+
+def squares(n: int = 200, seed: int = 0) -> torch.Tensor:
+    """Return bright squares at random places, (n, 1, 8, 8) uint8."""
+    places = torch.randint(0, 5, (n, 2), generator=torch.Generator().manual_seed(seed))
+    images = torch.zeros(n, 1, 8, 8, dtype=torch.uint8)
+    for image, (row, column) in zip(images, places.tolist(), strict=True):
+        image[0, row : row + 4, column : column + 4] = 255
+    return images
+
+
+def weights(model) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def test_training_lowers_the_held_out_loss_and_records_the_parts():
+    model = build(CONFIG, seed=0)
+    before = models.evaluate(model, squares(seed=1))
+    history = fit(model, squares(), held_out=squares(seed=1), epochs=30, batch=20, lr=1e-2, seed=0)
+    assert len(history) == 30
+    assert history.last["held_loss"] < 0.8 * before["loss"]
+    assert history.last["loss"] == pytest.approx(history.last["recon"] + history.last["kl"], rel=1e-5)
+    assert models.evaluate(model, squares(seed=1))["loss"] == pytest.approx(history.last["held_loss"], rel=1e-4)
+    assert not model.training
+
+
+def test_the_loop_is_adam_with_the_schedule():
+    """One epoch against a loop written out by hand, to the last bit."""
+    images, seed, lr = squares(60), 3, 5e-3
+    model = build(CONFIG, seed=0)
+    by_hand = copy.deepcopy(model).train()
+    fit(model, images, epochs=1, batch=20, lr=lr, seed=seed, bfloat16=False)
+    optimizer = torch.optim.Adam(by_hand.parameters(), lr=lr, fused=True)
+    order = torch.randperm(60, generator=torch.Generator().manual_seed(seed * 7919))
+    noise = torch.Generator().manual_seed(seed * 7919)
+    for step in range(3):
+        optimizer.param_groups[0]["lr"] = training.learning_rate(step / 3, lr)
+        x = images[order[20 * step : 20 * step + 20]].float() / 255
+        optimizer.zero_grad()
+        by_hand.loss(x, by_hand(x, noise)).loss.mean().backward()
+        optimizer.step()
+    assert torch.equal(weights(model), weights(by_hand))
+
+
+def test_a_seed_repeats_a_run_and_another_seed_does_not():
+    runs = []
+    for seed in (1, 1, 2):
+        model = build(CONFIG, seed=0)
+        fit(model, squares(), epochs=2, batch=50, seed=seed)
+        runs.append(weights(model))
+    assert torch.equal(runs[0], runs[1])
+    assert not torch.equal(runs[0], runs[2])
+
+
+def interrupt_after(steps: int):
+    """Return an objective that behaves like the model's own, and presses Ctrl-C after so many batches."""
+    left = [steps]
+
+    def objective(model, x, noise):
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return model.loss(x, model(x, noise))
+
+    return objective
+
+
+def test_ctrl_c_keeps_model_and_history_and_a_resumed_run_is_the_same_to_the_last_bit(tmp_path):
+    plan = {"epochs": 4, "batch": 50, "seed": 0, "held_out": squares(seed=1)}
+    whole = build(CONFIG, seed=0)
+    full = fit(whole, squares(), **plan)
+    model = build(CONFIG, seed=0)
+    stopped = fit(model, squares(), checkpoint=tmp_path / "run.ckpt", objective=interrupt_after(10 + 2), **plan)
+    assert stopped.interrupted and len(stopped) == 2
+    assert "stopped by hand" in repr(stopped)
+    assert not torch.equal(weights(model), weights(build(CONFIG, seed=0)))
+    resumed_model = build(CONFIG, seed=9)  # other weights: everything must come from the checkpoint
+    resumed = fit(resumed_model, squares(), checkpoint=tmp_path / "run.ckpt", **plan)
+    assert torch.equal(weights(resumed_model), weights(whole))
+    for ours, theirs in zip(resumed.rows, full.rows, strict=True):
+        assert ours["held_loss"] == theirs["held_loss"] and ours["recon"] == theirs["recon"]
+
+
+def test_a_finished_run_is_not_trained_further(tmp_path):
+    plan = {"epochs": 2, "batch": 50, "seed": 0, "checkpoint": tmp_path / "run.ckpt"}
+    model = build(CONFIG, seed=0)
+    fit(model, squares(), **plan)
+    kept = weights(model).clone()
+    history = fit(model, squares(), **plan)
+    assert len(history) == 2 and torch.equal(weights(model), kept)
+
+
+def test_a_checkpoint_of_another_run_or_model_or_a_broken_one_is_refused(tmp_path):
+    path = tmp_path / "run.ckpt"
+    fit(build(CONFIG, seed=0), squares(), epochs=1, batch=50, seed=0, checkpoint=path)
+    with pytest.raises(CheckpointError, match="lr was 0.002, is 0.1"):
+        fit(build(CONFIG), squares(), epochs=1, batch=50, seed=0, lr=0.1, checkpoint=path)
+    other = ModelConfig("vae", "fc", (1, 8, 8), latent=2, widths=(17,))
+    with pytest.raises(CheckpointError, match="another architecture"):
+        fit(build(other), squares(), epochs=1, batch=50, seed=0, checkpoint=path)
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        fit(build(CONFIG), squares(), epochs=1, batch=50, seed=0, checkpoint=path)
+
+
+def test_a_crash_while_writing_keeps_the_old_checkpoint(tmp_path, monkeypatch):
+    path, plan = tmp_path / "run.ckpt", {"epochs": 3, "batch": 50, "seed": 0}
+    fit(build(CONFIG, seed=0), squares(), checkpoint=path, objective=interrupt_after(5), **plan)
+    good = path.read_bytes()
+
+    def half(state, file):
+        file.write(b"half a checkpoint")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", half)
+    with pytest.raises(OSError, match="No space"):
+        fit(build(CONFIG, seed=0), squares(), checkpoint=path, **plan)
+    assert path.read_bytes() == good
+    assert [file.name for file in tmp_path.iterdir()] == ["run.ckpt"]
+
+
+def test_nan_stops_with_an_explanation():
+    def broken(model, x, noise):
+        loss = model.loss(x, model(x, noise))
+        return Loss(loss.loss * math.nan, loss.recon, loss.kl * math.nan)
+
+    with pytest.raises(TrainingDiverged, match=r"kl became NaN or infinite in epoch 1.*try a third"):
+        fit(build(CONFIG), squares(), epochs=1, batch=50, objective=broken)
+
+
+def test_beta_can_follow_a_schedule():
+    seen = []
+
+    def warm_up(progress):
+        seen.append(progress)
+        return progress
+
+    history = fit(build(CONFIG), squares(), epochs=2, batch=100, beta=warm_up)
+    assert seen[0] == 0 and max(seen) < 1
+    assert history.rows[0]["beta"] < history.rows[1]["beta"]
+
+
+def test_pictures_that_do_not_fit_are_refused():
+    model = build(CONFIG)
+    with pytest.raises(DataError, match="empty"):
+        fit(model, squares()[:0])
+    with pytest.raises(DataError, match=r"\(1, 9, 9\), but the model was built for \(1, 8, 8\)"):
+        fit(model, torch.zeros(10, 1, 9, 9, dtype=torch.uint8))
+    with pytest.raises(DataError, match="batch of 500 does not fit into 200"):
+        fit(model, squares(), batch=500)
+    with pytest.raises(DataError, match="divide by 255"):
+        fit(model, squares().float(), batch=50)
+
+
+def test_the_schedule_rises_then_falls():
+    rates = [training.learning_rate(i / 100, 1.0) for i in range(101)]
+    assert rates[0] == pytest.approx(0.1) and max(rates) == pytest.approx(1.0) and rates[-1] == pytest.approx(0.01)
+    peak = rates.index(max(rates))
+    assert rates[:peak] == sorted(rates[:peak]) and rates[peak:] == sorted(rates[peak:], reverse=True)
+
+
+def test_bfloat16_keeps_the_sums_in_float32():
+    model = build(CONFIG, seed=0)
+    history = fit(model, squares(), epochs=2, batch=50, bfloat16=True, seed=0)
+    exact = fit(build(CONFIG, seed=0), squares(), epochs=2, batch=50, bfloat16=False, seed=0)
+    assert history.last["recon"] == pytest.approx(exact.last["recon"], rel=0.02)
+    assert all(p.dtype == torch.float32 for p in model.parameters())
+
+
+def test_history_shows_itself():
+    history = fit(build(CONFIG), squares(), held_out=squares(seed=1), epochs=2, batch=50)
+    left, right = history.plot()
+    assert (left.get_title(), right.get_title()) == ("recon", "kl")
+    assert len(left.lines) == 2 and list(left.lines[1].get_ydata()) == history.column("held_recon")
+    assert len(repr(history).splitlines()) == 3
