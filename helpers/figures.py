@@ -1,0 +1,166 @@
+"""Every kind of figure in the course: tensors go in, drawn axes come out.
+
+Each function takes `ax=None` (a new figure then), draws into it and returns it. Pictures are tiled into one image, so that a
+page never holds a wall of axes. `use_style()` gives every figure the course's look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.patches import Ellipse
+from torch import Tensor
+
+STYLE = Path(__file__).parent / "course.mplstyle"
+
+
+def use_style() -> None:
+    """Give the figures of this session the course's look."""
+    plt.style.use(STYLE)
+
+
+def axes(ax: Axes | None, width: float = 7, height: float = 3.2) -> Axes:
+    """Return `ax`, or the axes of a new figure of this size in inches."""
+    return plt.subplots(figsize=(width, height))[1] if ax is None else ax
+
+
+def tile(images: Tensor, columns: int, gap: int = 1, background: float = 1.0) -> np.ndarray:
+    """Return pictures (N, C, H, W), uint8 or in [0, 1], as one picture (rows·H + gaps, columns·W + gaps, C) in [0, 1]."""
+    images = images.float() / 255 if images.dtype == torch.uint8 else images.detach().float().clamp(0, 1)
+    count, channels, height, width = images.shape
+    rows = -(-count // columns)
+    sheet = torch.full((channels, rows * (height + gap) - gap, columns * (width + gap) - gap), background)
+    for i, image in enumerate(images):
+        top, left = (i // columns) * (height + gap), (i % columns) * (width + gap)
+        sheet[:, top : top + height, left : left + width] = image
+    return sheet.permute(1, 2, 0).numpy()
+
+
+def show(picture: np.ndarray, ax: Axes) -> Axes:
+    """Draw one picture (H, W, C) in [0, 1] without ticks or frame, every pixel a crisp square."""
+    ax.imshow(picture.squeeze(-1) if picture.shape[-1] == 1 else picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    ax.set_axis_off()
+    return ax
+
+
+def image_grid(images: Tensor, columns: int = 10, title: str = "", ax: Axes | None = None) -> Axes:
+    """Draw pictures (N, C, H, W) as one sheet, row by row."""
+    sheet = tile(images, columns)
+    ax = axes(ax, 7, 7 * sheet.shape[0] / sheet.shape[1] + 0.35 * bool(title))
+    show(sheet, ax).set_title(title)
+    return ax
+
+
+def image_rows(rows: Mapping[str, Tensor], title: str = "", ax: Axes | None = None) -> Axes:
+    """Draw one labelled row of pictures (N, C, H, W) for each entry: originals over reconstructions, for example."""
+    counts = {len(images) for images in rows.values()}
+    if len(counts) != 1:
+        raise ValueError(f"every row needs the same number of pictures, but they have {sorted(counts)}.")
+    columns = counts.pop()
+    sheet = tile(torch.cat([to_unit(images) for images in rows.values()]), columns, gap=2)
+    ax = axes(ax, 7, 5.9 * sheet.shape[0] / sheet.shape[1] + 0.35 * bool(title))
+    show(sheet, ax).set_title(title)
+    height = (sheet.shape[0] + 2) / len(rows)
+    for i, name in enumerate(rows):
+        ax.text(-4, (i + 0.5) * height - 1, name, ha="right", va="center", fontsize=10)
+    return ax
+
+
+def to_unit(images: Tensor) -> Tensor:
+    """Return pictures as floats in [0, 1], whatever they were."""
+    return images.float() / 255 if images.dtype == torch.uint8 else images.detach().float()
+
+
+def colour(index: int) -> str:
+    """Return the colour of class `index` in the course's palette."""
+    palette = plt.rcParams["axes.prop_cycle"].by_key()["color"]
+    return palette[index % len(palette)]
+
+
+def latent_scatter(
+    z: Tensor, labels: Tensor | None = None, class_names: Sequence[str] = (), title: str = "", ax: Axes | None = None
+) -> Axes:
+    """Draw codes (N, 2) in the plane, coloured by label (N,), each class named at its middle."""
+    ax = axes(ax, 6, 5)
+    labels = torch.zeros(len(z), dtype=torch.long) if labels is None else labels
+    for value in labels.unique().tolist():
+        points = z[labels == value]
+        ax.scatter(*points.T, s=5, alpha=0.55, color=colour(value), linewidths=0, rasterized=True)
+        if class_names:
+            name_at(ax, points.median(0).values.tolist(), class_names[value], colour(value))
+    ax.set(title=title, xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
+    return ax
+
+
+def name_at(ax: Axes, place: Sequence[float], name: str, tint: str) -> None:
+    """Write a class name on a small white label at a place in the plane."""
+    box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": tint, "alpha": 0.85, "lw": 1}
+    ax.text(*place, name, fontsize=8.5, ha="center", va="center", bbox=box, zorder=5)
+
+
+def zones(
+    mu: Tensor, logvar: Tensor, labels: Tensor, class_names: Sequence[str] = (), title: str = "", ax: Axes | None = None
+) -> Axes:
+    """Draw each posterior N(mu, exp(logvar)) in the plane, (N, 2) each, as the ellipse of two standard deviations."""
+    ax = axes(ax, 6, 5)
+    for centre, spread, value in zip(mu.tolist(), (4 * torch.exp(0.5 * logvar)).tolist(), labels.tolist(), strict=True):
+        ax.add_patch(Ellipse(centre, *spread, fc=colour(value), alpha=0.3, ec=colour(value), lw=0.8))
+    if class_names:
+        for value in labels.unique().tolist():
+            name_at(ax, mu[labels == value].median(0).values.tolist(), class_names[value], colour(value))
+    ax.autoscale_view()
+    ax.set(title=title, xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
+    return ax
+
+
+def plane(extent: tuple[float, float, float, float], side: int) -> Tensor:
+    """Return a grid of latent points (side², 2) over (left, right, bottom, top), row by row from the top left."""
+    left, right, bottom, top = extent
+    down, across = torch.linspace(top, bottom, side), torch.linspace(left, right, side)
+    return torch.stack([across.repeat(side), down.repeat_interleave(side)], 1)
+
+
+def decoded_plane(
+    decode: Callable[[Tensor], Tensor], extent: tuple[float, float, float, float], side: int = 18, title: str = "", ax: Axes | None = None
+) -> Axes:
+    """Draw what every place of the plane decodes to: decode((side², 2)) → pictures, laid out where their points lie."""
+    ax = axes(ax, 6, 6)
+    sheet = tile(decode(plane(extent, side)), side, gap=0)
+    left, right, bottom, top = extent
+    half_x, half_y = (right - left) / (side - 1) / 2, (top - bottom) / (side - 1) / 2
+    frame = (left - half_x, right + half_x, bottom - half_y, top + half_y)
+    ax.imshow(sheet.squeeze(-1) if sheet.shape[-1] == 1 else sheet, extent=frame, cmap="gray", vmin=0, vmax=1, aspect="auto")
+    ax.set(title=title, xlabel="$z_1$", ylabel="$z_2$")
+    ax.grid(False)
+    return ax
+
+
+def training_curves(rows: Sequence[Mapping[str, float]], ax: Sequence[Axes] | None = None) -> Sequence[Axes]:
+    """Draw recon and kl over the epochs, in two axes: train dashed, held out solid, nats per image. Returns both axes."""
+    pair = plt.subplots(1, 2, figsize=(7, 2.8))[1] if ax is None else ax
+    for one, part in zip(pair, ("recon", "kl"), strict=True):
+        for name, style in ((part, "--"), (f"held_{part}", "-")):
+            points = [(row["epoch"], row[name]) for row in rows if name in row]
+            if points:
+                one.plot(*zip(*points, strict=True), style, color=colour(0), label="train" if style == "--" else "held out")
+        one.set(title=part, xlabel="epoch", ylabel="nats per image")
+        one.legend()
+    return pair
+
+
+def bars(values: Mapping[str, float], xlabel: str, title: str = "", form: str = "{:.2f}", ax: Axes | None = None) -> Axes:
+    """Draw named numbers as horizontal bars, the first on top, each with its value written at its end."""
+    ax = axes(ax, 7, 0.42 * len(values) + 1.1)
+    places = range(len(values))[::-1]
+    drawn = ax.barh(places, list(values.values()), color=[colour(i) for i in range(len(values))], height=0.65)
+    ax.bar_label(drawn, [form.format(value) for value in values.values()], padding=4, fontsize=10)
+    ax.set_yticks(places, list(values))
+    ax.set(title=title, xlabel=xlabel)
+    ax.margins(x=0.12)
+    ax.grid(False, axis="y")
+    return ax

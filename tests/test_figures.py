@@ -1,0 +1,90 @@
+"""Figures hold what they are given: pixels where they belong, points where they lie, and layers as they are."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from matplotlib.collections import PathCollection
+from matplotlib.patches import Ellipse, Rectangle
+
+from helpers import diagrams, figures
+from helpers.models import ModelConfig, build
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def test_tile_puts_every_pixel_in_its_place():
+    images = torch.rand(5, 3, 4, 6)
+    sheet = figures.tile(images, columns=2, gap=1)
+    assert sheet.shape == (3 * 4 + 2, 2 * 6 + 1, 3)
+    for i in range(5):
+        top, left = (i // 2) * 5, (i % 2) * 7
+        assert np.allclose(sheet[top : top + 4, left : left + 6], images[i].permute(1, 2, 0))
+    assert (sheet[4] == 1).all() and (sheet[10:, 7:] == 1).all()
+
+
+def test_tile_takes_bytes_and_clips_floats():
+    assert figures.tile(torch.full((1, 1, 2, 2), 255, dtype=torch.uint8), 1).max() == 1
+    assert figures.tile(torch.full((1, 1, 2, 2), 7.0), 1).max() == 1
+
+
+def test_rows_must_be_of_one_length():
+    with pytest.raises(ValueError, match=r"\[1, 2\]"):
+        figures.image_rows({"a": torch.rand(1, 1, 4, 4), "b": torch.rand(2, 1, 4, 4)})
+    ax = figures.image_rows({"a": torch.rand(2, 1, 4, 4), "b": torch.zeros(2, 1, 4, 4, dtype=torch.uint8)})
+    assert [text.get_text() for text in ax.texts] == ["a", "b"]
+
+
+def test_scatter_draws_every_code_once_and_names_the_classes():
+    z, labels = torch.randn(30, 2), torch.arange(30) % 3
+    ax = figures.latent_scatter(z, labels, ("shoe", "hat", "sock"))
+    drawn = np.concatenate([c.get_offsets() for c in ax.collections if isinstance(c, PathCollection)])
+    assert sorted(map(tuple, np.asarray(drawn).round(5))) == sorted(map(tuple, z.numpy().astype(float).round(5)))
+    assert {text.get_text() for text in ax.texts} == {"shoe", "hat", "sock"}
+
+
+def test_zones_are_two_standard_deviations_wide_to_each_side():
+    mu, logvar = torch.randn(4, 2), torch.randn(4, 2)
+    ellipses = [patch for patch in figures.zones(mu, logvar, torch.zeros(4, dtype=torch.long)).patches if isinstance(patch, Ellipse)]
+    for one, centre, spread in zip(ellipses, mu.tolist(), torch.exp(0.5 * logvar).tolist(), strict=True):
+        assert one.center == pytest.approx(centre)
+        assert (one.width / 4, one.height / 4) == pytest.approx(tuple(spread))
+
+
+def test_the_decoded_plane_has_each_point_where_its_picture_is():
+    grid = figures.plane((-1, 1, -2, 2), 3)
+    assert grid[0].tolist() == [-1, 2] and grid[2].tolist() == [1, 2] and grid[-1].tolist() == [1, -2]
+    ax = figures.decoded_plane(lambda z: (z[:, :1, None, None] + 1) / 2, (-1, 1, -2, 2), side=3)
+    assert np.allclose(ax.images[0].get_array(), [[0, 0.5, 1]] * 3)
+    assert ax.images[0].get_extent() == [-1.5, 1.5, -3, 3]
+
+
+def test_bars_carry_their_values():
+    ax = figures.bars({"a": 1.0, "b": 2.5}, "share")
+    assert [patch.get_width() for patch in ax.patches if isinstance(patch, Rectangle)] == [1.0, 2.5]
+    assert "2.50" in {text.get_text() for text in ax.texts}
+
+
+@pytest.mark.parametrize("family", ["ae", "vae"])
+def test_the_diagram_shows_the_models_own_layers(family):
+    model = build(ModelConfig(family, "conv", (1, 28, 28), 5, (8, 16)))
+    ax = diagrams.architecture(model, torch.rand(1, 28, 28))
+    written = [text.get_text() for text in ax.texts]
+    for size in ("8×14×14", "16×7×7", "784", "1×28×28", "5"):
+        assert size in written
+    assert ("$\\mu$" in written) == (family == "vae")
+
+
+def test_blocks_are_the_outputs_of_the_layers_and_leave_no_hooks():
+    model = build(ModelConfig("ae", "fc", (1, 28, 28), 2, (30, 20)))
+    assert [b.shape for b in diagrams.blocks(model.trunk, torch.zeros(1, 1, 28, 28))] == [(30,), (20,)]
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_the_style_has_ten_colours():
+    figures.use_style()
+    assert len({figures.colour(i) for i in range(10)}) == 10

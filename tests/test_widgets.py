@@ -1,0 +1,61 @@
+"""The sliders, without a browser: a moved handle changes the point, the picture and the map, and nothing else."""
+
+import io
+
+import pytest
+import torch
+from PIL import Image
+
+from helpers.models import ModelConfig, build, decode
+from helpers.pretrained import Codes
+from helpers.widgets import LatentMap, LatentSliders, enlarged
+
+
+@pytest.fixture
+def model():
+    return build(ModelConfig("vae", "fc", (1, 28, 28), 2, (16,)), seed=0)
+
+
+@pytest.fixture
+def codes():
+    return Codes(torch.tensor([[0.0, 0.0], [1.0, 1.0], [-1.0, 2.0]]), None, torch.tensor([0, 1, 2]))
+
+
+def pixels(widget) -> torch.Tensor:
+    return torch.tensor(list(Image.open(io.BytesIO(widget.value)).convert("L").tobytes())).float()
+
+
+def test_a_move_redraws_the_picture_of_the_new_point(model, codes):
+    sliders = LatentSliders(model, codes)
+    before = sliders.screen.value, sliders.plane.value
+    sliders.sliders[1].value = 1.5
+    assert sliders.z.tolist() == [[0.0, 1.5]]
+    assert sliders.screen.value != before[0] and sliders.plane.value != before[1]
+    wanted = torch.tensor(list(enlarged(decode(model, torch.tensor([[0.0, 1.5]])), 280).convert("L").tobytes())).float()
+    assert (pixels(sliders.screen) - wanted).abs().mean() < 2  # JPEG is nearly exact
+
+
+def test_a_value_beyond_the_end_stays_at_the_end(model):
+    sliders = LatentSliders(model, reach=2.0)
+    sliders.sliders[0].value = 99
+    assert sliders.z[0, 0] == 2.0
+
+
+def test_only_two_latents_have_a_map(model, codes):
+    assert LatentSliders(model).plane is None
+    wide = build(ModelConfig("vae", "fc", (1, 28, 28), 12, (16,)), seed=0)
+    sliders = LatentSliders(wide, start=torch.ones(12))
+    assert len(sliders.sliders) == 8 and sliders.plane is None and sliders.z.tolist() == [[1.0] * 12]
+    with pytest.raises(ValueError, match="numbered 0 to 11"):
+        LatentSliders(wide, dims=[12])
+
+
+def test_the_map_marks_the_place():
+    plane = LatentMap(Codes(torch.zeros(1, 2), None, None), half=3, side=101)
+    assert tuple(int(v) for v in plane.pixel(torch.tensor(0.0), torch.tensor(0.0))) == (50, 50)
+    assert tuple(int(v) for v in plane.pixel(torch.tensor(3.0), torch.tensor(3.0))) == (100, 0)
+    assert plane.picture(torch.tensor([1.5, -1.5])).getpixel((75, 75)) == (0, 0, 0)
+
+
+def test_it_says_what_it_is_where_nothing_runs(model):
+    assert repr(LatentSliders(model)) == "Sliders over 2 latent numbers of a VAE: run this notebook to move them."
