@@ -1,0 +1,30 @@
+"""Solutions to the exercises of notebook 01, with the reason for each."""
+
+import torch
+
+
+def pca_reconstruct(x, k):
+    """01.1: centre, keep the first k right singular vectors, project, and put the mean back."""
+    mean = x.mean(0)
+    v = torch.linalg.svd(x - mean, full_matrices=False).Vh[:k]  # (k, D)
+    return mean + (x - mean) @ v.T @ v
+
+
+def compression_ratio(n, pixels, latent, bits, decoder_parameters):
+    """01.2: the codes are paid for each picture, the decoder once."""
+    return n * pixels / (n * latent * bits / 8 + 2 * decoder_parameters)
+
+
+def straight_line(z_a, z_b, steps):
+    """01.3: weights from 0 to 1 in `steps` values, ends included, so that the first point is z_a and the last z_b.
+
+    The glitches sit around the middle, where the line leaves one kind's territory and has not reached the other's.
+    """
+    t = torch.linspace(0, 1, steps)[:, None]  # (steps, 1)
+    return (1 - t) * z_a + t * z_b
+
+
+def report_test_error(reconstruct, train_x, test_x):
+    """01.4: the training pictures were in the mean. A test error is computed on test pictures alone."""
+    difference = test_x - reconstruct(test_x)
+    return difference.square().flatten(1).sum(1).mean()

@@ -1,0 +1,115 @@
+"""Statements that are computed: a sentence and its truth, or an exercise and a student's answer, go in; ✔, ✘ or ○ comes out.
+
+`claim` is how the notebooks say things. `check` compares an answer to an exercise with an oracle; the checks themselves stand
+in one module a notebook, `helpers/checks/nbNN.py`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class ClaimFailed(AssertionError):
+    """A statement of a notebook turned out to be false; the message is the statement, with what was measured."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Tell IPython to show the sentence and no stack: the statement is the news."""
+        return [str(self)]
+
+
+def claim(sentence: str, truth: bool, **measured: float) -> None:
+    """Print `✔ sentence` where `truth` is true; otherwise raise ClaimFailed with the sentence and the measured values.
+
+    truth: a bool, or one bool in a NumPy or torch scalar; anything else raises TypeError, since most objects count as true.
+    """
+    if isinstance(truth, (Tensor, np.ndarray, np.generic)) and np.asarray(truth).ndim == 0:
+        truth = truth.item()
+    if not isinstance(truth, bool):
+        raise TypeError(f"a claim needs one True or False, not {type(truth).__name__}: compare something, then .all() or .any()")
+    if not truth:
+        values = ", ".join(f"{name} = {value:.6g}" for name, value in measured.items())
+        raise ClaimFailed(f"✘ {sentence}" + f" ({values})" * bool(values))
+    print(f"✔ {sentence}")
+
+
+class Wrong(Exception):
+    """An answer is wrong; the message tells the student what is wrong with it, and where to look."""
+
+
+class StillThere(Exception):
+    """The bug of a bug hunt has not been found yet; the message tells the symptom."""
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """An exercise: its number ("01.2"), the name of the function that the student writes, and the check of it."""
+
+    number: str
+    answer: str
+    check: Callable[[Callable], None]
+
+
+class Verdict(NamedTuple):
+    """What became of an answer: state "open", "solved" or "wrong", and the line to print."""
+
+    state: str
+    line: str
+
+
+EXERCISES: dict[str, Exercise] = {}
+
+
+def exercise(number: str, answer: str) -> Callable:
+    """Register the decorated function as the check of an exercise; it raises Wrong or StillThere, or returns."""
+
+    def register(function: Callable[[Callable], None]) -> Callable[[Callable], None]:
+        EXERCISES[number] = Exercise(number, answer, function)
+        return function
+
+    return register
+
+
+def verdict(number: str, answer: Callable) -> Verdict:
+    """Return what an exercise's check says of an answer. An answer that raises an error is wrong, with its message."""
+    importlib.import_module(f"helpers.checks.nb{number.split('.')[0]}")
+    try:
+        EXERCISES[number].check(answer)
+    except NotImplementedError:
+        return Verdict("open", f"○ Exercise {number} is waiting for your code.")
+    except StillThere as symptom:
+        return Verdict("open", f"○ Exercise {number}: the bug is still there. {symptom}")
+    except Wrong as reason:
+        return Verdict("wrong", f"✘ Exercise {number}: {reason}")
+    except Exception as error:  # a student's code may raise anything
+        return Verdict("wrong", f"✘ Exercise {number}: your code raised {type(error).__name__}: {error}")
+    return Verdict("solved", f"✔ Exercise {number} is solved.")
+
+
+def check(number: str, answer: Callable) -> None:
+    """Print what an exercise's check says of an answer: ○ not done yet, ✔ solved, or ✘ and what is wrong."""
+    print(verdict(number, answer).line)
+
+
+def returned(answer: Callable, *arguments, like: Tensor | float, what: str) -> Tensor:
+    """Return an answer's value as a float64 tensor once it has the oracle's shape and no NaN; otherwise raise Wrong."""
+    value = answer(*(a.clone() if isinstance(a, Tensor) else a for a in arguments))
+    if value is None or value is ...:
+        raise NotImplementedError
+    value, like = torch.as_tensor(np.asarray(value)), torch.as_tensor(np.asarray(like))
+    if value.shape != like.shape:
+        raise Wrong(f"{what} should have shape {tuple(like.shape)}, but yours has {tuple(value.shape)}.")
+    if value.isnan().any():
+        raise Wrong(f"{what} holds NaN.")
+    return value.double()
+
+
+def close(value: Tensor, wanted: Tensor | float, tolerance: float = 1e-4) -> bool:
+    """Return whether two results agree to a relative (and, near zero, absolute) tolerance."""
+    return torch.allclose(value.double(), torch.as_tensor(np.asarray(wanted)).double(), rtol=tolerance, atol=tolerance)

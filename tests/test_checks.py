@@ -1,0 +1,138 @@
+"""Claims, and every exercise tried both ways: as handed out, and solved."""
+
+import ast
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from helpers import checks
+from helpers.checks import EXERCISES, ClaimFailed, claim, verdict
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+for module in sorted((ROOT / "helpers" / "checks").glob("nb*.py")):
+    importlib.import_module(f"helpers.checks.{module.stem}")
+
+
+def test_a_true_claim_is_printed(capsys):
+    claim("Water is wet", True)
+    claim("Scalars of libraries count", np.bool_(True))
+    claim("… torch's too", torch.tensor(1.0) < 2)
+    assert capsys.readouterr().out == "✔ Water is wet\n✔ Scalars of libraries count\n✔ … torch's too\n"
+
+
+def test_a_false_claim_stops_with_what_was_measured():
+    with pytest.raises(ClaimFailed, match=r"✘ Near is far \(near = 1, far = 2\.5\)"):
+        claim("Near is far", False, near=1, far=torch.tensor(2.5))
+
+
+@pytest.mark.parametrize("vague", [1, "yes", torch.ones(3), None, np.array([True])])
+def test_a_claim_needs_one_truth_value(vague):
+    with pytest.raises(TypeError, match="one True or False"):
+        claim("Everything is true", vague)
+
+
+def code_cells(path: Path) -> list[str]:
+    return ["".join(cell["source"]) for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
+
+
+def imports_of(cells: list[str]) -> dict:
+    """Return a namespace with all that a notebook imports, and nothing else of it run."""
+    space: dict = {}
+    for cell in cells:
+        kept = [node for node in ast.parse(cell).body if isinstance(node, (ast.Import, ast.ImportFrom))]
+        exec(compile(ast.Module(kept, []), "imports", "exec"), space)
+    return space
+
+
+def stub(number: str):
+    """Return the function that the notebook hands out for an exercise."""
+    path = next(path for path in NOTEBOOKS if path.name.startswith(number[:2]))
+    cells, name = code_cells(path), EXERCISES[number].answer
+    at = next(i for i, cell in enumerate(cells) if cell.startswith(f'check("{number}"'))
+    assert cells[at] == f'check("{number}", {name})'
+    space = imports_of(cells)
+    exec(cells[at - 1], space)
+    return space[name]
+
+
+def solution(number: str):
+    """Return the function that answers/ gives for an exercise."""
+    path = next((ROOT / "answers").glob(f"{number[:2]}_*.py"))
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return getattr(module, EXERCISES[number].answer)
+
+
+@pytest.mark.parametrize("number", sorted(EXERCISES))
+def test_an_exercise_as_handed_out_is_open(number):
+    state, line = verdict(number, stub(number))
+    assert state == "open" and line.startswith(f"○ Exercise {number}")
+
+
+@pytest.mark.parametrize("number", sorted(EXERCISES))
+def test_an_exercise_solved_is_solved(number):
+    assert verdict(number, solution(number)) == ("solved", f"✔ Exercise {number} is solved.")
+
+
+@pytest.mark.parametrize("number", sorted(EXERCISES))
+def test_nonsense_is_wrong_and_told_why(number):
+    for nonsense in (lambda *given: torch.zeros(1, 2, 3, 4, 5, 6), lambda *given: 1 / 0):
+        state, line = verdict(number, nonsense)
+        assert state == "wrong" and line.startswith(f"✘ Exercise {number}: ") and len(line) > 30
+
+
+def test_every_exercise_of_a_notebook_has_a_check_and_the_other_way_round():
+    asked = {cell.split('"')[1] for path in NOTEBOOKS for cell in code_cells(path) if cell.startswith('check("')}
+    assert asked == set(EXERCISES)
+
+
+def pca_without_mean(x, k):
+    v = torch.linalg.svd(x, full_matrices=False).Vh[:k]
+    return x @ v.T @ v
+
+
+SLIPS = [
+    ("00.1", lambda images: images.float() / 256, "white is 255"),
+    ("00.1", lambda images: images.double() / 255, "float64"),
+    ("00.2", lambda images, r, c: images.reshape(3, r * 4, c * 5), "reshape alone"),
+    ("01.1", pca_without_mean, "did not subtract the mean"),
+    ("01.1", lambda x, k: x, "returned x itself"),
+    ("01.2", lambda n, p, z, b, w: (n * z * b / 8 + 2 * w) / (n * p), "inverse"),
+    ("01.2", lambda n, p, z, b, w: p / (z * b / 8), "decoder is missing"),
+    ("01.3", lambda a, b, s: a + (b - a) * torch.arange(s)[:, None] / s, "does not end at z_b"),
+    ("01.4", lambda f, train, test: (test - f(test)).square().mean(), "mean runs over the pixels"),
+    ("05.1", lambda m1, l1, m2, l2: checks_kl(m2, l2, m1, l1), "not symmetric"),
+    ("05.1", lambda m1, l1, m2, l2: checks_kl(m1, l1, m2, l2) / 6, "averaged over the latents"),
+    ("05.2", lambda mu, logvar, eps: mu + logvar.exp() * eps, "variance"),
+    ("05.2", lambda mu, logvar, eps: mu.detach() + torch.exp(0.5 * logvar) * eps, "gradient to mu is lost"),
+    ("05.3", lambda d, z, s: (1 / z) / (s / d), "twice too large"),
+    ("05.3", lambda d, z, s: 1 / (2 * s / d), "over the latents too"),
+    ("05.5", lambda n: torch.linspace(-2, 2, n), "evenly spaced"),
+]
+
+
+def checks_kl(mu1, logvar1, mu2, logvar2):
+    return 0.5 * (logvar2 - logvar1 + (logvar1.exp() + (mu1 - mu2) ** 2) / logvar2.exp() - 1).sum(1)
+
+
+@pytest.mark.parametrize(("number", "slip", "told"), SLIPS)
+def test_a_typical_slip_is_named(number, slip, told):
+    state, line = verdict(number, slip)
+    assert state == "wrong" and told in line, line
+
+
+def test_either_reading_of_the_head_mends_the_bug_hunt():
+    def variance_head(mu, head, eps):
+        return mu + torch.exp(0.5 * head) * eps, 0.5 * (mu**2 + head.exp() - 1 - head).sum(1)
+
+    assert verdict("05.4", variance_head).state == "solved"
+
+
+def test_a_failed_claim_renders_without_a_stack():
+    assert checks.ClaimFailed("✘ no")._render_traceback_() == ["✘ no"]
