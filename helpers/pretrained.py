@@ -1,0 +1,130 @@
+"""The models that ship with the course: a name goes in; a trained model, its story and its latent codes come out.
+
+A file `weights/NAME.safetensors` holds half-precision weights and a card: configuration, recipe, data, seed, held-out scores
+and a checksum. `weights/NAME.codes.safetensors` holds what the model's encoder says of held-out pictures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor, nn
+
+from helpers.files import write_atomically
+from helpers.models import VAE, Autoencoder, ModelConfig, build
+
+FOLDER = Path(__file__).parent / "weights"
+
+
+class WeightsError(RuntimeError):
+    """A weight file is missing, damaged, or not what was asked for; the message says which, and what to do."""
+
+
+@dataclass(frozen=True)
+class Codes:
+    """A model's posterior over held-out pictures: mu, logvar (N, Z) float32 (logvar None for an autoencoder), labels (N,)."""
+
+    mu: Tensor
+    logvar: Tensor | None
+    labels: Tensor | None
+    class_names: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.mu)
+
+
+def names() -> list[str]:
+    """Return the names of the models that are here."""
+    return sorted(path.stem for path in FOLDER.glob("*.safetensors") if ".codes" not in path.name)
+
+
+def load(name: str, folder: Path = FOLDER) -> Autoencoder | VAE:
+    """Return a shipped model, ready to use (eval mode, float32, on the CPU).
+
+    Raises WeightsError when the name is unknown (the known ones are listed), the file is damaged, or it does not fit.
+    """
+    tensors, card = read(weight_file(name, folder))
+    model = build(ModelConfig(**card["config"]))
+    try:
+        model.load_state_dict({key: value.float() for key, value in tensors.items()})
+    except RuntimeError as error:
+        raise WeightsError(f"the weights of {name} do not fit the model that its card describes: {error}") from error
+    return model.eval()
+
+
+def card(name: str, folder: Path = FOLDER) -> dict:
+    """Return where a shipped model comes from: config, recipe, data, seed, seconds, scores, licence."""
+    return read(weight_file(name, folder))[1]
+
+
+def codes(name: str, folder: Path = FOLDER) -> Codes:
+    """Return the latent codes of held-out pictures that ship with a model."""
+    tensors, about = read(weight_file(f"{name}.codes", folder))
+    mu, logvar, labels = tensors["mu"].float(), tensors.get("logvar"), tensors.get("labels")
+    logvar, labels = None if logvar is None else logvar.float(), None if labels is None else labels.long()
+    return Codes(mu, logvar, labels, tuple(about.get("class_names", ())))
+
+
+def describe(name: str) -> str:
+    """Return one line on a shipped model: what, trained on what, with which held-out scores."""
+    about = card(name)
+    scores = " · ".join(f"{key} {value:.1f}" for key, value in about["scores"].items() if key != "images")
+    return f"{name} · {about['data']} · {about['recipe']['epochs']} epochs · held out, nats per image: {scores}"
+
+
+def weight_file(name: str, folder: Path) -> Path:
+    """Return the path of a weight file. Raises WeightsError, listing what is there, when it is missing."""
+    path = Path(folder) / f"{name}.safetensors"
+    if not path.exists():
+        known = ", ".join(names()) or "none"
+        raise WeightsError(f"there are no weights named {name!r}. Shipped with this course: {known}.")
+    return path
+
+
+def checksum(tensors: dict[str, Tensor]) -> str:
+    """Return a SHA-256 over names, types, shapes and bytes of tensors."""
+    digest = hashlib.sha256()
+    for key in sorted(tensors):
+        value = tensors[key].contiguous()
+        digest.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def write(path: Path, tensors: dict[str, Tensor], about: dict) -> Path:
+    """Write tensors and a card, in one step; floats are stored in half precision."""
+    small = {key: (value.half() if value.is_floating_point() else value).contiguous() for key, value in tensors.items()}
+    metadata = {"card": json.dumps(about), "sha256": checksum(small)}
+    return write_atomically(path, lambda file: file.write(to_bytes(small, metadata)))
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict]:
+    """Return the tensors and the card of a file. Raises WeightsError when it is cut short or a byte differs."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path.name} is damaged or cut short ({error}). Restore it: git checkout -- helpers/weights") from error
+    if checksum(tensors) != metadata.get("sha256"):
+        raise WeightsError(f"{path.name} is damaged: its checksum differs. Restore it: git checkout -- helpers/weights")
+    return tensors, json.loads(metadata["card"])
+
+
+def save(model: nn.Module, name: str, about: dict, folder: Path = FOLDER) -> Path:
+    """Write a model's weights with its card (`about`, plus the model's own configuration)."""
+    tensors = {key: value.detach().cpu() for key, value in model.state_dict().items()}
+    return write(Path(folder) / f"{name}.safetensors", tensors, {"name": name, "config": model.config.to_dict(), **about})
+
+
+def save_codes(name: str, kept: Codes, about: dict, folder: Path = FOLDER) -> Path:
+    """Write latent codes beside a model's weights."""
+    tensors = {"mu": kept.mu, "logvar": kept.logvar, "labels": None if kept.labels is None else kept.labels.to(torch.uint8)}
+    present = {key: value for key, value in tensors.items() if value is not None}
+    return write(Path(folder) / f"{name}.codes.safetensors", present, {**about, "class_names": list(kept.class_names)})

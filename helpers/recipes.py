@@ -1,0 +1,76 @@
+"""How every shipped model is made: a name goes in, a weight file with its card comes out. One recipe a model, in one table."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from helpers import models, pretrained, settings
+from helpers.data import DataError, load
+from helpers.models import ModelConfig
+from helpers.training import fit
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to train on what, and for how long: the arguments of `fit` by their names, and the licence of the result."""
+
+    data: str
+    config: ModelConfig
+    epochs: int
+    batch: int = 128
+    lr: float = 2e-3
+    beta: float = 1.0
+    licence: str = "MIT"
+
+
+RECIPES = {
+    "fashion_ae": Recipe("fashion", ModelConfig("ae", "fc", (1, 28, 28), latent=2, widths=(512, 256)), epochs=60),
+    "fashion_vae": Recipe("fashion", ModelConfig("vae", "fc", (1, 28, 28), latent=2, widths=(512, 256)), epochs=60),
+}
+
+
+def recipe(name: str) -> Recipe:
+    """Return a recipe by name. Raises DataError, listing the known ones, when there is none."""
+    if name not in RECIPES:
+        raise DataError(f"there is no recipe {name!r}. Known: {', '.join(RECIPES)}.")
+    return RECIPES[name]
+
+
+def train(name: str, *, runs: Path = Path("runs"), out: Path = pretrained.FOLDER, epochs: int | None = None) -> Path:
+    """Train a shipped model as its recipe says, evaluate it held out, and write weights, card and codes.
+
+    Goes on from runs/NAME.ckpt where a former run was interrupted. Trains on the drawn stand-in where the real data is not
+    here; the card then says so.
+    """
+    plan = recipe(name)
+    epochs = epochs or plan.epochs
+    train_set, test_set = load(plan.data, "train"), load(plan.data, "test")
+    model = models.build(plan.config, settings.seed())
+    start = time.perf_counter()
+    history = fit(model, train_set, held_out=test_set.subset(2000), epochs=epochs, batch=plan.batch, lr=plan.lr,
+                  beta=plan.beta, checkpoint=Path(runs) / f"{name}.ckpt")  # fmt: skip
+    print(history)
+    model.cpu()
+    about = {
+        "data": train_set.source, "images": len(train_set), "licence": plan.licence, "seed": settings.seed(),
+        "recipe": {key: value for key, value in asdict(plan).items() if key != "config"} | {"epochs": epochs},
+        "parameters": models.parameter_count(model), "seconds": round(time.perf_counter() - start),
+        "command": f"python -m helpers train {name}",
+    }  # fmt: skip
+    for values in model.state_dict().values():  # score the weights that are stored: half precision
+        values.copy_(values.half()) if values.is_floating_point() else None
+    path = pretrained.save(model, name, about | {"scores": score(model, test_set.images)}, out)
+    mu, logvar = models.posterior(model, test_set.images) if plan.config.family == "vae" else (models.codes(model, test_set.images), None)
+    kept = pretrained.Codes(mu, logvar, test_set.labels, test_set.class_names)
+    pretrained.save_codes(name, kept, {"data": test_set.source, "licence": plan.licence}, out)
+    return path
+
+
+def score(model: models.LatentModel, images) -> dict[str, float]:
+    """Return the held-out scores that a card records: images, recon, kl, and mean squared error summed per image."""
+    parts = models.evaluate(model, images)
+    x_hat, x = models.reconstruct(model, images), models.to_float(images)
+    squares = (x_hat - x).square().flatten(1).sum(1).mean()
+    return {"images": len(images), "recon": parts["recon"], "kl": parts["kl"], "sse": squares.item()}

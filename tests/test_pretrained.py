@@ -1,0 +1,74 @@
+"""The shipped weights: they load, say where they come from, agree with their codes, and damage is noticed."""
+
+import pytest
+import torch
+
+from helpers import objective, pretrained
+from helpers.models import ModelConfig, build, parameter_count
+from helpers.pretrained import Codes, WeightsError
+
+
+@pytest.mark.parametrize("name", pretrained.names())
+def test_a_shipped_model_has_its_card_and_its_size(name):
+    model, card = pretrained.load(name), pretrained.card(name)
+    assert parameter_count(model) == card["parameters"]
+    assert {"data", "images", "licence", "seed", "recipe", "scores", "command", "seconds"} <= card.keys()
+    assert "drawn" not in card["data"]
+    assert (pretrained.FOLDER / f"{name}.safetensors").stat().st_size < 8e6
+    assert name in pretrained.describe(name)
+
+
+@pytest.mark.parametrize("name", pretrained.names())
+def test_the_codes_reproduce_the_recorded_kl(name):
+    """The card's KL was computed from pictures; the codes that ship must pay the same, without the pictures."""
+    codes, scores = pretrained.codes(name), pretrained.card(name)["scores"]
+    assert len(codes) == scores["images"]
+    if codes.logvar is None:
+        assert scores["kl"] == 0
+    else:
+        assert objective.gaussian_kl(codes.mu, codes.logvar).mean().item() == pytest.approx(scores["kl"], rel=5e-3)
+
+
+def test_all_weights_together_are_small():
+    assert sum(path.stat().st_size for path in pretrained.FOLDER.iterdir()) < 30e6
+
+
+def test_fashion_codes_tell_kinds_apart_better_than_chance():
+    codes = pretrained.codes("fashion_vae")
+    middles = torch.stack([codes.mu[codes.labels == k].mean(0) for k in range(10)])
+    found = torch.cdist(codes.mu, middles).argmin(1)
+    assert (found == codes.labels).float().mean() > 0.5
+
+
+def small(tmp_path):
+    model = build(ModelConfig("vae", "fc", (1, 8, 8), 2, (4,)), seed=0)
+    pretrained.save(model, "tiny", {"data": "test"}, tmp_path)
+    return model
+
+
+def test_weights_survive_the_round_trip_in_half_precision(tmp_path):
+    model = small(tmp_path)
+    back = pretrained.load("tiny", tmp_path)
+    for ours, theirs in zip(model.parameters(), back.parameters(), strict=True):
+        assert torch.equal(ours.half().float(), theirs)
+    assert pretrained.card("tiny", tmp_path)["config"]["widths"] == [4]
+    kept = Codes(torch.randn(5, 2), torch.randn(5, 2), torch.arange(5), ("a", "b"))
+    pretrained.save_codes("tiny", kept, {}, tmp_path)
+    again = pretrained.codes("tiny", tmp_path)
+    assert torch.equal(again.labels, kept.labels) and torch.allclose(again.mu, kept.mu, atol=1e-2)
+    assert again.class_names == ("a", "b")
+
+
+def test_damage_is_noticed(tmp_path):
+    small(tmp_path)
+    path = tmp_path / "tiny.safetensors"
+    whole = path.read_bytes()
+    for broken in (whole[:-1] + bytes([whole[-1] ^ 1]), whole[: len(whole) // 2], b""):
+        path.write_bytes(broken)
+        with pytest.raises(WeightsError, match="damaged"):
+            pretrained.load("tiny", tmp_path)
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(WeightsError, match="fashion_vae"):
+        pretrained.load("fashion_vea")
