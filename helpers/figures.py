@@ -6,22 +6,41 @@ page never holds a wall of axes. `use_style()` gives every figure the course's l
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from IPython import get_ipython
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
+from matplotlib.ticker import MaxNLocator
+from PIL import Image
 from torch import Tensor
 
 STYLE = Path(__file__).parent / "course.mplstyle"
 
 
 def use_style() -> None:
-    """Give the figures of this session the course's look."""
+    """Give the figures of this session the course's look, and store them in a notebook at a third of their usual size."""
     plt.style.use(STYLE)
+    shell = get_ipython()
+    if shell is not None:
+        plt.close(plt.figure())  # the first figure sets the notebook's own formatter, which the next line replaces
+        shell.display_formatter.formatters["image/png"].for_type(Figure, compact_png)
+
+
+def compact_png(figure: Figure) -> bytes:
+    """Return a figure as a PNG with a palette of 256 colours, which the eye cannot tell from the full one."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", bbox_inches="tight")
+    small = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    buffer = io.BytesIO()
+    small.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
 
 
 def axes(ax: Axes | None, width: float = 7, height: float = 3.2) -> Axes:
@@ -89,18 +108,26 @@ def latent_scatter(
     ax = axes(ax, 6, 5)
     labels = torch.zeros(len(z), dtype=torch.long) if labels is None else labels
     for value in labels.unique().tolist():
-        points = z[labels == value]
-        ax.scatter(*points.T, s=5, alpha=0.55, color=colour(value), linewidths=0, rasterized=True)
-        if class_names:
-            name_at(ax, points.median(0).values.tolist(), class_names[value], colour(value))
+        ax.scatter(*z[labels == value].T, s=5, alpha=0.55, color=colour(value), linewidths=0)
+    name_classes(ax, z, labels, class_names)
     ax.set(title=title, xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
     return ax
 
 
-def name_at(ax: Axes, place: Sequence[float], name: str, tint: str) -> None:
-    """Write a class name on a small white label at a place in the plane."""
-    box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": tint, "alpha": 0.85, "lw": 1}
-    ax.text(*place, name, fontsize=8.5, ha="center", va="center", bbox=box, zorder=5)
+def name_classes(ax: Axes, z: Tensor, labels: Tensor, class_names: Sequence[str]) -> None:
+    """Write each class's name at the middle of its codes (N, 2), on small white labels that keep clear of each other."""
+    if not class_names:
+        return
+    values = labels.unique().tolist()
+    places = torch.stack([z[labels == value].median(0).values for value in values]).double()
+    wide, high = 0.18 * (z[:, 0].max() - z[:, 0].min()), 0.06 * (z[:, 1].max() - z[:, 1].min())
+    for _ in range(60):  # push labels that touch apart, up and down
+        gap = places[:, None] - places[None]
+        touch = (gap[..., 0].abs() < wide) & (gap[..., 1].abs() < high) & ~torch.eye(len(values), dtype=torch.bool)
+        places[:, 1] += (touch * torch.where(gap[..., 1] >= 0, 0.15, -0.15) * high).sum(1)
+    for value, place in zip(values, places.tolist(), strict=True):
+        box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": colour(value), "alpha": 0.85, "lw": 1}
+        ax.text(*place, class_names[value], fontsize=8.5, ha="center", va="center", bbox=box, zorder=5)
 
 
 def zones(
@@ -110,9 +137,7 @@ def zones(
     ax = axes(ax, 6, 5)
     for centre, spread, value in zip(mu.tolist(), (4 * torch.exp(0.5 * logvar)).tolist(), labels.tolist(), strict=True):
         ax.add_patch(Ellipse(centre, *spread, fc=colour(value), alpha=0.3, ec=colour(value), lw=0.8))
-    if class_names:
-        for value in labels.unique().tolist():
-            name_at(ax, mu[labels == value].median(0).values.tolist(), class_names[value], colour(value))
+    name_classes(ax, mu, labels, class_names)
     ax.autoscale_view()
     ax.set(title=title, xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
     return ax
@@ -141,16 +166,18 @@ def decoded_plane(
 
 
 def training_curves(rows: Sequence[Mapping[str, float]], ax: Sequence[Axes] | None = None) -> Sequence[Axes]:
-    """Draw recon and kl over the epochs, in two axes: train dashed, held out solid, nats per image. Returns both axes."""
-    pair = plt.subplots(1, 2, figsize=(7, 2.8))[1] if ax is None else ax
-    for one, part in zip(pair, ("recon", "kl"), strict=True):
+    """Draw recon and, where there is any, kl over the epochs, one axes each: train dashed, held out solid, nats per image."""
+    parts = ["recon", "kl"] if any(row["kl"] for row in rows) else ["recon"]
+    several = plt.subplots(1, len(parts), figsize=(3.5 * len(parts) + 0.5, 2.8), squeeze=False)[1][0] if ax is None else ax
+    for one, part in zip(several, parts, strict=True):
         for name, style in ((part, "--"), (f"held_{part}", "-")):
             points = [(row["epoch"], row[name]) for row in rows if name in row]
             if points:
                 one.plot(*zip(*points, strict=True), style, color=colour(0), label="train" if style == "--" else "held out")
         one.set(title=part, xlabel="epoch", ylabel="nats per image")
+        one.xaxis.set_major_locator(MaxNLocator(integer=True))
         one.legend()
-    return pair
+    return several
 
 
 def bars(values: Mapping[str, float], xlabel: str, title: str = "", form: str = "{:.2f}", ax: Axes | None = None) -> Axes:

@@ -53,7 +53,7 @@ class History:
         return [row[name] for row in self.rows if name in row]
 
     def plot(self, ax=None):
-        """Draw recon and kl over the epochs, train dashed and held out solid; return the two axes."""
+        """Draw recon and kl over the epochs, train dashed and held out solid; return the axes."""
         from helpers.figures import (
             training_curves,  # figures know nothing of training; imported here to keep start-up short
         )
