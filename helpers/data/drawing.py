@@ -149,13 +149,13 @@ def window(canvas: Canvas, top: float, bottom: float, left: float = -1.0, right:
     part = copy.copy(canvas)
     for name, grid in vars(canvas).items():
         if isinstance(grid, Tensor):  # x, y, and whatever else is kept per pixel; a side of length 1 fits any window
-            across, down = (columns if grid.shape[-1] > 1 else slice(None)), (rows if grid.shape[-2] > 1 else slice(None))
-            setattr(part, name, grid[..., down, across])
+            grid = grid[..., columns] if grid.shape[-1] > 1 else grid
+            setattr(part, name, grid[..., rows, :] if grid.shape[-2] > 1 else grid)
     return part
 
 
-def hashed(seeds: Tensor, which: int) -> Tensor:
-    """Return the random number in [0, 1) that belongs to each seed (any shape, whole numbers below 2²⁴) and to `which`."""
+def hashed(seeds: Tensor, which: int | Tensor) -> Tensor:
+    """Return the random number in [0, 1) that belongs to each seed (a whole number below 2²⁴) and to `which`."""
     state = (seeds.long() * 2654435761 + (which + 1) * 40503077) & 0xFFFFFFFF
     for _ in range(2):
         state = ((state ^ (state >> 16)) * 73244475) & 0xFFFFFFFF
