@@ -1,0 +1,70 @@
+"""Picture sets: `load(name, split)` gives images with what is known about them, real where they are there, else drawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from helpers import settings
+from helpers.data import sources, standins, store
+from helpers.data.dataset import DataError, Dataset, to_float
+from helpers.data.download import download
+from helpers.data.inventory import status
+from helpers.data.known import KNOWN
+
+__all__ = ["DataError", "Dataset", "download", "load", "status", "to_float"]
+
+
+def load(
+    name: str | Path,
+    split: str = "train",
+    n: int | None = None,
+    *,
+    size: int | None = None,
+    seed: int | None = None,
+    quiet: bool = False,
+    skip_corrupt: bool = False,
+) -> Dataset:
+    """Return a picture set: the real one where this machine has it, otherwise its drawn stand-in; never the network.
+
+    name: fashion, mnist, cifar10, celeba, the name of your own arrays, or the path of a folder of pictures
+    n: how many pictures; the first ones, or, from a folder, evenly spread over it (default: all; stand-ins: 10,000 to
+    train, 2,000 otherwise, and any number on request)
+    size: height and width, for celeba and folders (default 64); seed: of a stand-in (default: the course's)
+    quiet: print nothing; skip_corrupt: leave pictures out that cannot be decoded
+
+    `VAE_COURSE_STANDINS=1` forces the stand-ins. Prints one line that says what is used.
+    Raises DataError when the name or split is unknown, n is too large, or a file is not what it should be.
+    Built in notebook 00.
+    """
+    if n is not None and (not isinstance(n, int) or isinstance(n, bool) or n < 1):
+        raise DataError(f"n is {n!r}; it must be a whole number of pictures, 1 or more. Leave it out for all.")
+    size = sources.picture_size(str(name), size)
+    drawn = str(name) in KNOWN and settings.standins_forced()
+    source = None if drawn else sources.find(name, split, settings.data_folder(), size, skip_corrupt=skip_corrupt)
+    if source is not None:
+        dataset = _first(store.open_prepared(source, settings.data_folder(), progress=not quiet), n)
+    elif str(name) in KNOWN:
+        dataset = standins.standin(str(name), split, n, settings.seed() if seed is None else seed)
+        dataset = replace(dataset, images=standins.resized(dataset.images, size))
+    else:
+        raise DataError(
+            f"There is no picture set {str(name)!r}. Known: {', '.join(KNOWN)}. The path of a folder of pictures works too, "
+            "and so do your own arrays (arrays/NAME-train.npz in the data folder)."
+        )
+    if not quiet:
+        print(dataset.describe())
+    return dataset
+
+
+def _first(dataset: Dataset, n: int | None) -> Dataset:
+    """Return n pictures: the first ones of a known set, evenly spread ones of a sorted folder."""
+    if n is None or n == len(dataset):
+        return dataset
+    if n > len(dataset):
+        raise DataError(f"{dataset.describe()}: there are no {n:,} images. Ask for {len(dataset):,} at most, or leave n out.")
+    if dataset.name in KNOWN:
+        return dataset.subset(n)
+    return dataset.subset(torch.arange(n) * len(dataset) // n)

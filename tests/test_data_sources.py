@@ -1,0 +1,444 @@
+"""Real picture sets in their official layouts: every pixel and label against what was written, every bad file named."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from layouts import COLUMNS, idx_bytes, write_celeba, write_cifar, write_idx
+from PIL import Image
+
+from helpers.data import DataError
+from helpers.data.known import KNOWN
+from helpers.data.sources import find
+
+
+def opened(name, split, folder, size=None, **options):
+    source = find(name, split, folder, size, **options)
+    assert source is not None
+    return source.decode()
+
+
+def error_of(name, split, folder, size=None, **options) -> str:
+    with pytest.raises(DataError) as caught:
+        opened(name, split, folder, size, **options)
+    return str(caught.value)
+
+
+# ---- nothing there, and unknown splits
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_nothing_there_is_none(name, tmp_path):
+    assert find(name, "train", tmp_path) is None
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_an_unknown_split_names_those_there_are(name, tmp_path):
+    with pytest.raises(DataError) as caught:
+        find(name, "validation", tmp_path)
+    assert all(split in str(caught.value) for split in KNOWN[name].splits)
+
+
+def test_a_set_of_one_size_is_not_resized(tmp_path):
+    write_idx(tmp_path)
+    assert "28×28" in error_of("fashion", "train", tmp_path, 64)
+    assert opened("fashion", "train", tmp_path, 28).shape == (1, 28, 28)
+    for size in (0, -3, 2.5, True, "64"):
+        assert "size" in error_of("celeba", "train", tmp_path, size)
+
+
+# ---- idx
+
+
+@pytest.mark.parametrize(("name", "set_folder"), [("fashion", "FashionMNIST"), ("mnist", "MNIST")])
+def test_idx_files_open_pixel_for_pixel(name, set_folder, tmp_path):
+    written = write_idx(tmp_path, set_folder)
+    for split, (pictures, labels) in written.items():
+        dataset = opened(name, split, tmp_path)
+        assert np.array_equal(dataset.images.numpy(), pictures[:, None])
+        assert dataset.labels.tolist() == labels.tolist() and dataset.labels.dtype == torch.int64
+        assert dataset.class_names == KNOWN[name].class_names
+        assert (dataset.is_real, dataset.source) == (True, KNOWN[name].title)
+
+
+def test_a_missing_idx_file_is_named(tmp_path):
+    write_idx(tmp_path)
+    (tmp_path / "FashionMNIST/raw/t10k-labels-idx1-ubyte").unlink()
+    message = error_of("fashion", "train", tmp_path)
+    assert "lacks t10k-labels-idx1-ubyte" in message and "download fashion --force" in message
+
+
+@pytest.mark.parametrize("keep", [0, 3, 9, 16, 1000])
+def test_a_truncated_idx_file_is_named_with_both_sizes(keep, tmp_path):
+    write_idx(tmp_path)
+    path = tmp_path / "FashionMNIST/raw/train-images-idx3-ubyte"
+    path.write_bytes(path.read_bytes()[:keep])
+    message = error_of("fashion", "train", tmp_path)
+    assert str(path) in message and "download fashion --force" in message
+    if keep >= 16:
+        assert f"{keep:,} bytes" in message and f"{16 + 30 * 28 * 28:,}" in message
+
+
+def test_a_wrong_magic_number_is_shown(tmp_path):
+    write_idx(tmp_path, "MNIST")
+    path = tmp_path / "MNIST/raw/t10k-images-idx3-ubyte"
+    path.write_bytes(b"\x1f\x8b\x08\x08" + path.read_bytes()[4:])
+    message = error_of("mnist", "test", tmp_path)
+    assert str(path) in message and "1f 8b 08 08" in message and "00 00 08 03" in message
+
+
+@pytest.mark.parametrize(
+    ("file", "array", "words"),
+    [
+        ("train-labels-idx1-ubyte", np.zeros(29, np.uint8), ("30", "29")),
+        ("train-labels-idx1-ubyte", np.full(30, 10, np.uint8), ("10", "0 to 9")),
+        ("train-images-idx3-ubyte", np.zeros((30, 32, 32), np.uint8), ("32×32", "28×28")),
+        ("train-images-idx3-ubyte", np.zeros((0, 28, 28), np.uint8), ("train-images",)),
+    ],
+)
+def test_idx_files_that_do_not_fit_are_refused(file, array, words, tmp_path):
+    write_idx(tmp_path)
+    (tmp_path / "FashionMNIST/raw" / file).write_bytes(idx_bytes(array))
+    message = error_of("fashion", "train", tmp_path)
+    assert file in message and all(word in message for word in words)
+
+
+# ---- CIFAR-10
+
+
+def test_cifar_batches_open_pixel_for_pixel(tmp_path, monkeypatch):
+    written = write_cifar(tmp_path, monkeypatch)
+    for split, (pictures, labels) in written.items():
+        dataset = opened("cifar10", split, tmp_path)
+        assert np.array_equal(dataset.images.numpy(), pictures) and dataset.labels.tolist() == labels
+        assert dataset.class_names[0] == "airplane" and len(dataset.class_names) == 10
+
+
+def test_a_corrupt_cifar_batch_is_named_and_never_unpickled(tmp_path, monkeypatch):
+    write_cifar(tmp_path, monkeypatch)
+    path = tmp_path / "cifar-10-batches-py/data_batch_3"
+    path.write_bytes(f"cos\nsystem\n(S'touch {tmp_path}/ran'\ntR.".encode())
+    message = error_of("cifar10", "train", tmp_path)
+    assert str(path) in message and "md5" in message and "bytes" in message
+    assert not (tmp_path / "ran").exists()
+    path.unlink()
+    assert "lacks data_batch_3" in error_of("cifar10", "train", tmp_path)
+
+
+# ---- CelebA
+
+
+def expected_face(path: Path, size: int) -> np.ndarray:
+    """The recipe written out once more: rows 39 to 178 and columns 19 to 158, shrunk with Pillow's Lanczos filter."""
+    pixels = np.asarray(Image.open(path))[39:179, 19:159]
+    return np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.LANCZOS)).transpose(2, 0, 1)
+
+
+@pytest.mark.parametrize("extras", [False, True], ids=["two tables", "all tables"])
+@pytest.mark.parametrize("nested", [False, True], ids=["flat", "nested"])
+@pytest.mark.parametrize("form", ["txt", "csv"])
+def test_celeba_opens_in_every_layout(form, nested, extras, tmp_path):
+    names, attributes, partition = write_celeba(tmp_path, form, nested, extras)
+    folder = tmp_path / "celeba/img_align_celeba" / ("img_align_celeba" if nested else "")
+    for number, split in enumerate(("train", "valid", "test")):
+        dataset = opened("celeba", split, tmp_path)
+        rows = np.flatnonzero(partition == number)
+        wanted = np.stack([expected_face(folder / names[row], 64) for row in rows])
+        assert np.array_equal(dataset.images.numpy(), wanted)
+        assert np.array_equal(dataset.attributes.numpy(), attributes[rows]) and dataset.attributes.dtype == torch.bool
+        assert dataset.attribute_names == COLUMNS and dataset.source == "CelebA"
+
+
+def test_celeba_comes_at_other_sizes_antialiased(tmp_path):
+    write_celeba(tmp_path)
+    checks = (np.indices((218, 178)).sum(0) % 2 * 255).astype(np.uint8)
+    Image.fromarray(checks).convert("RGB").save(tmp_path / "celeba/img_align_celeba/000001.jpg", quality=100, subsampling=0)
+    small = opened("celeba", "train", tmp_path, 32)
+    assert small.shape == (3, 32, 32)
+    inner = small.images[0, :, 2:-2, 2:-2].float()
+    assert (inner - 127.5).abs().max() < 4  # picking single pixels would give 0 and 255
+
+
+def test_a_part_of_celeba_says_so(tmp_path):
+    write_celeba(tmp_path, count=9, rows=12)
+    dataset = opened("celeba", "train", tmp_path)
+    assert len(dataset) == 3 and dataset.source == "CelebA (9 of 12 pictures)"
+
+
+def test_celeba_pictures_without_a_row_are_refused(tmp_path):
+    write_celeba(tmp_path)
+    folder = tmp_path / "celeba/img_align_celeba"
+    (folder / "999999.jpg").write_bytes((folder / "000001.jpg").read_bytes())
+    message = error_of("celeba", "train", tmp_path)
+    assert "999999.jpg" in message and "list_attr_celeba.txt" in message and "1 of 11" in message
+
+
+def test_celeba_without_a_table_says_which(tmp_path):
+    write_celeba(tmp_path, "csv")
+    (tmp_path / "celeba/list_eval_partition.csv").unlink()
+    message = error_of("celeba", "train", tmp_path)
+    assert "list_eval_partition.txt" in message and "list_eval_partition.csv" in message
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("table", "old", "new", "word"),
+    [
+        ("list_attr_celeba.txt", "10\n", "11\n", "promises 11"),
+        ("list_attr_celeba.txt", "000002.jpg", "000001.jpg", "10 rows for 9"),
+        ("list_attr_celeba.txt", "000001.jpg ", "000001.jpg  7 ", "000001.jpg"),
+        ("list_eval_partition.txt", "000004.jpg 0", "000004.jpg 5", "'5'"),
+        ("list_eval_partition.txt", "000004.jpg 0", "000004.jpg", "000004.jpg"),
+    ],
+)
+def test_a_damaged_celeba_table_is_named(table, old, new, word, tmp_path):
+    write_celeba(tmp_path)
+    edit(tmp_path / "celeba" / table, old, new)
+    if new == "000004.jpg":
+        word = "''"
+    message = error_of("celeba", "train", tmp_path)
+    assert table in message and word in message
+
+
+def test_a_corrupt_jpeg_is_named_and_skipped_only_if_asked(tmp_path):
+    names, attributes, partition = write_celeba(tmp_path, count=30, rows=30)
+    path = tmp_path / "celeba/img_align_celeba/000004.jpg"
+    path.write_bytes(path.read_bytes()[:700])
+    message = error_of("celeba", "train", tmp_path)
+    assert "000004.jpg" in message and "700 bytes" in message and "skip_corrupt=True" in message
+    dataset = opened("celeba", "train", tmp_path, skip_corrupt=True)
+    rows = [row for row in np.flatnonzero(partition == 0) if names[row] != "000004.jpg"]
+    assert np.array_equal(dataset.attributes.numpy(), attributes[rows]) and len(dataset) == 9
+    assert dataset.source == "CelebA, 1 corrupt picture left out"
+    assert opened("celeba", "valid", tmp_path, skip_corrupt=True).source == "CelebA"
+
+
+def test_an_empty_celeba_split_lists_the_others(tmp_path):
+    write_celeba(tmp_path, count=2, rows=10)
+    message = error_of("celeba", "test", tmp_path)
+    assert "'test'" in message and "train, valid" in message
+
+
+# ---- a folder of one's own pictures
+
+
+def pixel_of(picture: Image.Image, tmp_path: Path, ending: str = "png", **options) -> list[int]:
+    """Save a picture alone in a folder, open the folder, and return the colour of its centre."""
+    folder = tmp_path / "own"
+    folder.mkdir(exist_ok=True)
+    for old in folder.iterdir():
+        old.unlink()
+    picture.save(folder / f"a.{ending}", **options)
+    return opened(str(folder), "train", tmp_path, 8).images[0, :, 4, 4].tolist()
+
+
+def test_every_kind_of_picture_becomes_rgb(tmp_path):
+    size = (20, 20)
+    assert pixel_of(Image.new("L", size, 77), tmp_path) == [77, 77, 77]
+    assert pixel_of(Image.new("1", size, 1), tmp_path) == [255, 255, 255]
+    assert pixel_of(Image.new("RGBA", size, (200, 0, 0, 0)), tmp_path) == [255, 255, 255]
+    assert pixel_of(Image.new("RGBA", size, (200, 100, 0, 255)), tmp_path) == [200, 100, 0]
+    assert pixel_of(Image.new("RGBA", size, (0, 0, 0, 51)), tmp_path) == [204, 204, 204]
+    assert pixel_of(Image.new("LA", size, (10, 255)), tmp_path) == [10, 10, 10]
+    assert pixel_of(Image.new("RGB", size, (10, 20, 30)).quantize(4), tmp_path) == [10, 20, 30]
+    assert pixel_of(Image.new("P", size, 0), tmp_path, transparency=0) == [255, 255, 255]
+    assert pixel_of(Image.fromarray(np.full(size, 0x4321, np.uint16)), tmp_path) == [0x43] * 3
+    assert pixel_of(Image.new("RGB", size, (1, 2, 3)), tmp_path, "bmp") == [1, 2, 3]
+    assert pixel_of(Image.new("RGB", size, (9, 8, 7)), tmp_path, "webp", lossless=True) == [9, 8, 7]
+    assert max(abs(a - b) for a, b in zip(pixel_of(Image.new("CMYK", size, (0, 255, 255, 0)), tmp_path, "jpg"), (255, 0, 0),
+                                          strict=True)) <= 3  # fmt: skip
+    frames = [Image.new("RGB", size, colour).quantize(2) for colour in ("red", "blue")]
+    assert pixel_of(frames[0], tmp_path, "gif", save_all=True, append_images=frames[1:]) == [255, 0, 0]
+
+
+def test_orientation_is_obeyed_and_the_centre_is_kept(tmp_path):
+    wide = np.zeros((8, 24, 3), np.uint8)
+    wide[:, 8:12], wide[:, 12:16], wide[:, :8], wide[:, 16:] = (255, 0, 0), (0, 255, 0), 50, 90
+    picture = Image.fromarray(wide)
+    folder = tmp_path / "own"
+    folder.mkdir()
+    picture.save(folder / "plain.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held on its side: turn by 90° clockwise
+    picture.save(folder / "turned.png", exif=exif)
+    plain, turned = opened(str(folder), "train", tmp_path, 8).images.numpy()
+    assert np.array_equal(plain, wide[:, 8:16].transpose(2, 0, 1))
+    assert np.array_equal(turned, np.rot90(wide[:, 8:16], -1).transpose(2, 0, 1))
+
+
+def test_large_photographs_are_shrunk_like_small_ones(tmp_path):
+    (tmp_path / "own").mkdir()
+    small = np.random.default_rng(0).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    photograph = Image.fromarray(small).resize((1500, 1500), Image.Resampling.BICUBIC)
+    photograph.save(tmp_path / "own/a.jpg", quality=97)
+    found = opened(str(tmp_path / "own"), "train", tmp_path, 48).images[0].permute(1, 2, 0).numpy()
+    wanted = np.asarray(photograph.resize((48, 48), Image.Resampling.LANCZOS))
+    assert np.abs(found.astype(int) - wanted).max() <= 4
+
+
+def write_tree(folder: Path, names: list[str]) -> None:
+    for number, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4), (number % 256, number // 256, 0)).save(folder / name)
+
+
+def test_the_split_is_one_in_ten_and_never_changes(tmp_path):
+    names = [f"{number:04d}.png" for number in range(600)]
+    write_tree(tmp_path / "own", names)
+    number = {split: opened(str(tmp_path / "own"), split, tmp_path, 4).images[:, :2, 0, 0].tolist() for split in ("train", "test")}
+    ids = {split: [low + 256 * high for low, high in pairs] for split, pairs in number.items()}
+    assert sorted(ids["train"] + ids["test"]) == list(range(600))
+    assert ids["train"] == sorted(ids["train"]) and 40 < len(ids["test"]) < 80
+    for name in names[:300]:
+        (tmp_path / "own" / name).unlink()
+    rest = opened(str(tmp_path / "own"), "test", tmp_path, 4).images[:, :2, 0, 0].tolist()
+    assert [low + 256 * high for low, high in rest] == [one for one in ids["test"] if one >= 300]
+    assert "no split 'valid'" in error_of(str(tmp_path / "own"), "valid", tmp_path)
+
+
+def test_subfolders_are_classes_where_all_pictures_lie_in_them(tmp_path):
+    names = [f"{kind}/{deep}{number}.png" for kind in ("dogs", "cats") for deep in ("", "deep/") for number in range(5)]
+    write_tree(tmp_path / "own", names)
+    dataset = opened(str(tmp_path / "own"), "train", tmp_path, 4)
+    assert dataset.class_names == ("cats", "dogs") and len(dataset) > 10
+    wanted = [int(names[number].startswith("dogs")) for number in dataset.images[:, 0, 0, 0].tolist()]
+    assert dataset.labels.tolist() == wanted
+    write_tree(tmp_path / "own", ["stray.png"])
+    assert opened(str(tmp_path / "own"), "train", tmp_path, 4).labels is None
+
+
+def test_an_empty_folder_and_a_bad_picture_are_explained(tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/notes.txt").write_text("no picture")
+    (tmp_path / "own/._a.png").write_bytes(b"left by a file manager")
+    assert "no picture" in error_of(str(tmp_path / "own"), "train", tmp_path)
+    write_tree(tmp_path / "own", [f"{number}.png" for number in range(8)])
+    (tmp_path / "own/bad.PNG").write_bytes(b"\x89PNG\r\n\x1a\nnot really")
+    assert "bad.PNG" in error_of(str(tmp_path / "own"), "train", tmp_path)
+    dataset = opened(str(tmp_path / "own"), "train", tmp_path, skip_corrupt=True)
+    assert dataset.source == "your own pictures, 1 corrupt picture left out"
+
+
+# ---- arrays
+
+
+def save(folder: Path, file: str, **entries) -> Path:
+    (folder / "arrays").mkdir(exist_ok=True)
+    np.savez(folder / "arrays" / file, **entries)
+    return folder / "arrays" / file
+
+
+PICTURES = np.random.default_rng(3).integers(0, 256, (6, 3, 32, 32), dtype=np.uint8)
+
+
+def test_arrays_win_over_the_official_files(tmp_path, monkeypatch):
+    written = write_cifar(tmp_path, monkeypatch)
+    save(tmp_path, "cifar10-train.npz", images=PICTURES, labels=np.arange(6, dtype=np.uint8))
+    dataset = opened("cifar10", "train", tmp_path)
+    assert np.array_equal(dataset.images.numpy(), PICTURES) and dataset.labels.tolist() == [0, 1, 2, 3, 4, 5]
+    assert dataset.source == "CIFAR-10 (arrays/cifar10-train.npz)" and dataset.class_names[1] == "automobile"
+    assert np.array_equal(opened("cifar10", "test", tmp_path).images.numpy(), written["test"][0])
+
+
+def test_arrays_may_say_their_size_source_and_attributes(tmp_path):
+    faces = np.zeros((5, 3, 64, 64), np.uint8)
+    signs = np.eye(5, 4, dtype=bool)
+    save(tmp_path, "celeba64-valid.npz", images=faces, attributes=signs, attribute_names=np.array(list("abcd")), source="mine")
+    dataset = opened("celeba", "valid", tmp_path)
+    assert dataset.source == "mine" and dataset.attribute_names == tuple("abcd")
+    assert np.array_equal(dataset.attributes.numpy(), signs)
+    assert "There is: valid" in error_of("celeba", "train", tmp_path)
+
+
+@pytest.mark.parametrize("shape", [(7, 1, 9, 9), (7, 9, 9, 1), (7, 9, 9), (7, 9, 9, 3), (7, 3, 9, 9), (7, 3, 9, 3), (7, 8, 9, 3)])
+def test_arrays_of_every_form_open_channels_first(shape, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    save(tmp_path, "pets-train.npz", images=images, labels=np.arange(7), class_names=np.array(list("abcdefg")))
+    dataset = opened("pets", "train", tmp_path)
+    first = images[:, None] if images.ndim == 3 else images if shape[1] in (1, 3) else np.moveaxis(images, 3, 1)
+    assert np.array_equal(dataset.images.numpy(), first) and dataset.class_names == tuple("abcdefg")
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        ({"images": PICTURES / 255}, ("float64", "uint8")),
+        ({"images": PICTURES.reshape(6, -1)}, ("(6, 3072)", "(N, C, H, W)")),
+        ({"images": PICTURES[:, :2]}, ("(6, 2, 32, 32)",)),
+        ({"images": PICTURES[:0]}, ("not empty",)),
+        ({"images": PICTURES[:, :, :28, :28]}, ("3×28×28", "3×32×32")),
+        ({"images": PICTURES[:, :1]}, ("1×32×32", "3×32×32")),
+        ({"pictures": PICTURES}, ("no entry images", "pictures")),
+        ({"images": PICTURES, "labels": np.zeros(5, int)}, ("(5,)", "6")),
+        ({"images": PICTURES, "labels": np.zeros(6)}, ("float64", "whole numbers")),
+        ({"images": PICTURES, "labels": np.full(6, 10)}, ("10", "0 to 9")),
+        ({"images": PICTURES, "labels": np.full(6, -1)}, ("-1", "0 to 9")),
+        ({"images": PICTURES, "attributes": np.zeros((6, 2), bool)}, ("attribute_names",)),
+        ({"images": PICTURES, "attributes": np.zeros((5, 1), bool), "attribute_names": np.array(["a"])}, ("(5, 1)",)),
+        ({"images": PICTURES, "attributes": np.full((6, 1), -1), "attribute_names": np.array(["a"])}, ("0 and 1",)),
+    ],
+)
+def test_wrong_arrays_are_explained(entries, words, tmp_path):
+    save(tmp_path, "cifar10-train.npz", **entries)
+    message = error_of("cifar10", "train", tmp_path)
+    assert "cifar10-train.npz" in message and all(word in message for word in words)
+
+
+class Bomb:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_pickled_arrays_are_refused_and_never_run(tmp_path):
+    bomb = np.empty(1, object)
+    bomb[0] = Bomb(tmp_path / "ran")
+    path = save(tmp_path, "cifar10-train.npz", images=PICTURES, labels=bomb)
+    assert str(path) in error_of("cifar10", "train", tmp_path)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("keep", [0, 10, 3000, -30])
+def test_a_damaged_archive_is_named(keep, tmp_path):
+    path = save(tmp_path, "cifar10-train.npz", images=PICTURES)
+    path.write_bytes(path.read_bytes()[:keep])
+    assert str(path) in error_of("cifar10", "train", tmp_path)
+
+
+def test_a_lone_array_is_not_an_archive(tmp_path):
+    (tmp_path / "arrays").mkdir()
+    with open(tmp_path / "arrays/cifar10-train.npz", "wb") as file:
+        np.save(file, PICTURES)
+    assert "savez" in error_of("cifar10", "train", tmp_path)
+
+
+# ---- fingerprints
+
+
+def test_the_fingerprint_follows_name_size_time_and_recipe(tmp_path):
+    write_celeba(tmp_path)
+
+    def print_of(size=64, **options) -> str:
+        return find("celeba", "train", tmp_path, size, **options).fingerprint()
+
+    seen, path = [print_of()], tmp_path / "celeba/img_align_celeba/000001.jpg"
+    assert print_of() == seen[0]
+    os.utime(path, ns=(1, 1))
+    seen.append(print_of())
+    path.write_bytes(path.read_bytes() + b"x")
+    os.utime(path, ns=(1, 1))
+    seen.append(print_of())
+    path.unlink()
+    seen += [print_of(), print_of(size=32), print_of(skip_corrupt=True)]
+    assert len(set(seen)) == len(seen)
