@@ -16,12 +16,12 @@ def sample_zones(mu, logvar, eps):
 
 
 def hidden_beta(pixels, latents, scale):
-    """05.3: recon in nats is half the squared error, so scale · mean = (2 · scale / D) · nats; the mean of KL is 1/Z of its sum."""
+    """05.3: in nats a squared error counts half: scale · mean = (2 · scale / D) · nats; the mean of KL is 1/Z of its sum."""
     return (1 / latents) / (2 * scale / pixels)
 
 
 def sample_and_rent(mu, log_sigma, eps):
-    """05.4: the head is log σ, so σ² = exp(2 · log σ) and log σ² = 2 · log σ. (The course's own heads are log σ², to avoid this.)"""
+    """05.4: the head is log σ, so σ² = exp(2 · log σ), log σ² = 2 · log σ. (The course's own heads are log σ², to avoid this.)"""
     z = mu + torch.exp(log_sigma) * eps
     kl = 0.5 * (mu**2 + torch.exp(2 * log_sigma) - 1 - 2 * log_sigma).sum(1)
     return z, kl

@@ -1,4 +1,4 @@
-"""Draw a model as a diagram: an Autoencoder or VAE goes in, axes with its own layers, sizes and a picture passing through come out."""
+"""Draw a model as a diagram: an Autoencoder or VAE goes in, its own layers and sizes come out, a picture passing through."""
 
 from __future__ import annotations
 
@@ -107,7 +107,8 @@ def feature_maps(ax: Axes, block: Block, place: float, tint: str) -> None:
     half = block.height / 2
     for k in range(sheets):
         shift = 0.05 * (sheets / 2 - k)
-        corners = [(place + shift - 0.18, -half), (place + shift + 0.1, -half + 0.18), (place + shift + 0.1, half + 0.1), (place + shift - 0.18, half - 0.08)]
+        left, right = place + shift - 0.18, place + shift + 0.1
+        corners = [(left, -half), (right, -half + 0.18), (right, half + 0.1), (left, half - 0.08)]
         ax.add_patch(Polygon(corners, closed=True, fc=tint, ec="white", lw=0.6, alpha=0.9))
 
 

@@ -151,7 +151,11 @@ def plane(extent: tuple[float, float, float, float], side: int) -> Tensor:
 
 
 def decoded_plane(
-    decode: Callable[[Tensor], Tensor], extent: tuple[float, float, float, float], side: int = 18, title: str = "", ax: Axes | None = None
+    decode: Callable[[Tensor], Tensor],
+    extent: tuple[float, float, float, float],
+    side: int = 18,
+    title: str = "",
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw what every place of the plane decodes to: decode((side², 2)) → pictures, laid out where their points lie."""
     ax = axes(ax, 6, 6)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from helpers import models, pretrained, settings
-from helpers.data import DataError, load
+from helpers.data import DataError, Dataset, load
 from helpers.models import ModelConfig
 from helpers.training import fit
 
@@ -48,7 +47,6 @@ def train(name: str, *, runs: Path = Path("runs"), out: Path = pretrained.FOLDER
     epochs = epochs or plan.epochs
     train_set, test_set = load(plan.data, "train"), load(plan.data, "test")
     model = models.build(plan.config, settings.seed())
-    start = time.perf_counter()
     history = fit(model, train_set, held_out=test_set.subset(2000), epochs=epochs, batch=plan.batch, lr=plan.lr,
                   beta=plan.beta, checkpoint=Path(runs) / f"{name}.ckpt")  # fmt: skip
     print(history)
@@ -56,16 +54,23 @@ def train(name: str, *, runs: Path = Path("runs"), out: Path = pretrained.FOLDER
     about = {
         "data": train_set.source, "images": len(train_set), "licence": plan.licence, "seed": settings.seed(),
         "recipe": {key: value for key, value in asdict(plan).items() if key != "config"} | {"epochs": epochs},
-        "parameters": models.parameter_count(model), "seconds": round(time.perf_counter() - start),
+        "parameters": models.parameter_count(model), "seconds": round(sum(history.column("seconds"))),
         "command": f"python -m helpers train {name}",
     }  # fmt: skip
     for values in model.state_dict().values():  # score the weights that are stored: half precision
         values.copy_(values.half()) if values.is_floating_point() else None
     path = pretrained.save(model, name, about | {"scores": score(model, test_set.images)}, out)
-    mu, logvar = models.posterior(model, test_set.images) if plan.config.family == "vae" else (models.codes(model, test_set.images), None)
-    kept = pretrained.Codes(mu, logvar, test_set.labels, test_set.class_names)
-    pretrained.save_codes(name, kept, {"data": test_set.source, "licence": plan.licence}, out)
+    pretrained.save_codes(name, codes_of(model, test_set), {"data": test_set.source, "licence": plan.licence}, out)
     return path
+
+
+def codes_of(model: models.LatentModel, pictures: Dataset) -> pretrained.Codes:
+    """Return what a model's encoder says of a data set, with its labels."""
+    if isinstance(model, models.VAE):
+        mu, logvar = models.posterior(model, pictures.images)
+    else:
+        mu, logvar = models.codes(model, pictures.images), None
+    return pretrained.Codes(mu, logvar, pictures.labels, pictures.class_names)
 
 
 def score(model: models.LatentModel, images) -> dict[str, float]:

@@ -115,8 +115,8 @@ def fit(
     run = {"epochs": epochs, "batch": batch, "lr": lr, "seed": seed, "images": len(images)}
     done, history = restore(checkpoint, model, loop.optimizer, run)
     steps = len(images) // batch
-    hidden = not (progress and loop.accelerator.is_main_process)
-    with tqdm(total=epochs * steps, initial=done * steps, disable=hidden, mininterval=0.5, unit="step") as bar:
+    hidden = {} if progress and loop.accelerator.is_main_process else {"disable": True}  # not False: TQDM_DISABLE may hide it
+    with tqdm(total=epochs * steps, initial=done * steps, mininterval=0.5, unit="step", **hidden) as bar:
         try:
             for epoch in range(done, epochs):
                 history.rows.append(loop.epoch(images, epoch, epochs, bar))

@@ -30,7 +30,8 @@ def jpeg(picture: Image.Image) -> bytes:
 def enlarged(x_hat: Tensor, side: int) -> Image.Image:
     """Return one picture (1, C, H, W) in [0, 1], smoothly enlarged to `side` pixels."""
     array = np.uint8(255 * tile(x_hat, 1) + 0.5)
-    return Image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array).convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
+    picture = Image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array).convert("RGB")
+    return picture.resize((side, side), Image.Resampling.BICUBIC)
 
 
 class LatentMap:

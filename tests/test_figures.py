@@ -49,7 +49,8 @@ def test_scatter_draws_every_code_once_and_names_the_classes():
 
 def test_zones_are_two_standard_deviations_wide_to_each_side():
     mu, logvar = torch.randn(4, 2), torch.randn(4, 2)
-    ellipses = [patch for patch in figures.zones(mu, logvar, torch.zeros(4, dtype=torch.long)).patches if isinstance(patch, Ellipse)]
+    ax = figures.zones(mu, logvar, torch.zeros(4, dtype=torch.long))
+    ellipses = [patch for patch in ax.patches if isinstance(patch, Ellipse)]
     for one, centre, spread in zip(ellipses, mu.tolist(), torch.exp(0.5 * logvar).tolist(), strict=True):
         assert one.center == pytest.approx(centre)
         assert (one.width / 4, one.height / 4) == pytest.approx(tuple(spread))

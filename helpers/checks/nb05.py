@@ -52,7 +52,7 @@ def zones(answer) -> None:
 @exercise("05.3", "hidden_beta")
 def hidden(answer) -> None:
     """The ratio of the two weights once both terms are in nats per image."""
-    for pixels, latents, scale in ((784, 2, 1.0), (3072, 64, 10.0), (12288, 64, 500.0)):
+    for pixels, latents, scale in ((784, 5, 1.0), (3072, 64, 10.0), (12288, 64, 500.0)):
         wanted = torch.tensor((1 / latents) / (2 * scale / pixels))
         found = returned(answer, pixels, latents, scale, like=wanted, what="beta").item()
         ratio = found / wanted.item()
