@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Stored outputs are those of a fresh clone: drawn data, seed 0, quick budget, no progress bars.
+STORED := VAE_COURSE_STANDINS=1 VAE_COURSE_BUDGET=quick VAE_COURSE_SEED=0 TQDM_DISABLE=1 VAE_COURSE_DATA=
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 # Jupyter refuses to run as root unless told; in a container, root is normal.
 ROOT := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
@@ -36,9 +38,10 @@ format: $(READY)  ## mend what the style check can mend by itself
 	$(BIN)/ruff check --fix .
 
 outputs: $(READY)  ## run all notebooks on the drawn data and store their outputs (NOTEBOOKS=... for some)
-	VAE_COURSE_STANDINS=1 VAE_COURSE_BUDGET=quick VAE_COURSE_SEED=0 TQDM_DISABLE=1 $(BIN)/jupyter nbconvert --to notebook --execute --inplace \
-		--ExecutePreprocessor.store_widget_state=False --ExecutePreprocessor.record_timing=False --ClearMetadataPreprocessor.enabled=True \
-		--ClearMetadataPreprocessor.clear_cell_metadata=False $(NOTEBOOKS)
+	$(STORED) $(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.store_widget_state=False \
+		--ExecutePreprocessor.record_timing=False --ClearMetadataPreprocessor.enabled=True \
+		--ClearMetadataPreprocessor.clear_cell_metadata=False --ClearMetadataPreprocessor.preserve_nb_metadata_mask=kernelspec \
+		$(NOTEBOOKS)
 
 clean:  ## remove the virtual environment and everything made
 	rm -rf $(VENV) build runs *.egg-info

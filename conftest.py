@@ -14,5 +14,4 @@ if not os.environ.get("VAE_COURSE_DATA"):  # a user's cache never changes what i
     os.environ["VAE_COURSE_STANDINS"] = "1"
 os.environ.setdefault("VAE_COURSE_BUDGET", "quick")
 os.environ.setdefault("TQDM_DISABLE", "1")  # a progress bar would be output that no two runs share
-os.environ.setdefault("MPLBACKEND", "agg")
 share_the_cores()

@@ -25,22 +25,28 @@ STYLE = Path(__file__).parent / "course.mplstyle"
 
 
 def use_style() -> None:
-    """Give the figures of this session the course's look, and store them in a notebook at a third of their usual size."""
+    """Give the figures of this session the course's look, and store them in a notebook at a fraction of their usual size."""
     plt.style.use(STYLE)
     shell = get_ipython()
     if shell is not None:
-        plt.close(plt.figure())  # the first figure sets the notebook's own formatter, which the next line replaces
-        shell.display_formatter.formatters["image/png"].for_type(Figure, compact_png)
+        plt.close(plt.figure())  # the first figure sets the notebook's own formatter, which the next lines replace
+        shell.display_formatter.formatters["image/png"].for_type(Figure, lambda figure: compact(figure, "PNG"))
+        shell.display_formatter.formatters["image/jpeg"].for_type(Figure, lambda figure: compact(figure, "JPEG"))
 
 
-def compact_png(figure: Figure) -> bytes:
-    """Return a figure as a PNG with a palette of 256 colours, which the eye cannot tell from the full one."""
-    buffer = io.BytesIO()
+def compact(figure: Figure, form: str) -> bytes | None:
+    """Return a figure as "PNG" with few colours, or, where it shows colour pictures, as "JPEG"; None for the other form."""
+    coloured = any(image.get_array().ndim == 3 for ax in figure.axes for image in ax.images)
+    if (form == "JPEG") != coloured:
+        return None
+    buffer, small = io.BytesIO(), io.BytesIO()
     figure.savefig(buffer, format="png", bbox_inches="tight")
-    small = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    buffer = io.BytesIO()
-    small.save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
+    picture = Image.open(buffer).convert("RGB")
+    if form == "JPEG":
+        picture.save(small, form, quality=80, optimize=True)
+    else:
+        picture.quantize(80, dither=Image.Dither.NONE).save(small, form, optimize=True)
+    return small.getvalue()
 
 
 def axes(ax: Axes | None, width: float = 7, height: float = 3.2) -> Axes:

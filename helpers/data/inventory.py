@@ -39,7 +39,13 @@ def status(folder: Path | None = None) -> str:
     notebooks = [("notebook", "would use")]
     notebooks += [(number, _uses(names, found)) for number, names in NOTEBOOKS.items()]
     notes = [f"{name}: {note}" for name, splits in found.items() if (note := _note(name, splits, folder))]
-    return "\n\n".join((f"data folder: {folder}", _table(sets), *notes, _table(notebooks)))
+    return "\n\n".join((f"data folder: {shortened(folder)}", _table(sets), *notes, _table(notebooks)))
+
+
+def shortened(folder: Path) -> str:
+    """Return a path with the home folder written as ~, so that a stored output names no user."""
+    home = Path.home()
+    return f"~/{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)
 
 
 def _one(name: str, split: str, folder: Path) -> tuple[str, str]:

@@ -1,0 +1,103 @@
+"""Guards on the notebooks as they are stored: executed, in order, clean, small, and written as the course writes."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+MODULES = [ast.parse(path.read_text()) for path in (ROOT / "helpers").rglob("*.py")]
+HELPERS = {node.name for module in MODULES for node in module.body if isinstance(node, ast.FunctionDef)}
+
+
+def cells(path: Path, kind: str) -> list[dict]:
+    return [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == kind and "".join(cell["source"]).strip()]
+
+
+def source(cell: dict) -> str:
+    return "".join(cell["source"])
+
+
+def outputs(path: Path) -> list[dict]:
+    return [output for cell in cells(path, "code") for output in cell["outputs"]]
+
+
+@pytest.fixture(params=PATHS, ids=lambda path: path.stem)
+def path(request) -> Path:
+    return request.param
+
+
+def test_notebooks_are_numbered_and_there():
+    assert [path.name[:2] for path in PATHS][:2] == ["00", "01"]
+    assert all(re.fullmatch(r"\d\d_[a-z0-9_]+", path.stem) for path in PATHS)
+
+
+def test_executed_from_first_to_last_cell(path):
+    counts = [cell["execution_count"] for cell in cells(path, "code")]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+def test_outputs_are_stored_without_errors_or_warnings(path):
+    kinds = [output["output_type"] for output in outputs(path)]
+    assert "error" not in kinds and len(kinds) >= 10
+    assert not [output for output in outputs(path) if output.get("name") == "stderr"]
+
+
+def test_claims_were_true_and_exercises_open_when_stored(path):
+    text = "".join("".join(output.get("text", [])) for output in outputs(path))
+    claims = sum(source(cell).count("claim(") for cell in cells(path, "code"))
+    assert text.count("✔ ") >= claims - 2  # 00 shows one that fails
+    assert "is solved" not in text
+    assert text.count("○ Exercise") >= 3
+
+
+def test_no_machine_shows_through(path):
+    text = path.read_text()
+    assert not re.search(r"(/home/|/Users/|/root/|/tmp/|/work/|[A-Z]:\\\\)", text)
+    assert "widgets" not in json.loads(text)["metadata"]
+    assert not re.search(r" at 0x[0-9a-f]{6,}", text)
+
+
+def test_small_enough_to_hand_out(path):
+    assert path.stat().st_size <= 500 * 1024
+
+
+def test_cells_are_short_and_explained(path):
+    code = cells(path, "code")
+    lengths = sorted(len(source(cell).splitlines()) for cell in code)
+    assert lengths[-1] <= 40 and lengths[int(0.9 * len(lengths))] <= 25
+    kinds = [cell["cell_type"] for cell in json.loads(path.read_text())["cells"]]
+    runs = [len(run) for run in re.findall("c+", "".join(kind[0] for kind in kinds))]
+    assert max(runs) <= 3
+
+
+def test_opens_and_closes_as_every_notebook_does(path):
+    first, *rest = [source(cell) for cell in cells(path, "markdown")]
+    assert re.match(rf"# {path.name[:2]} · .+\n\n> Afterwards ", first)
+    assert "**You will**" in first and "**Needs:**" in first and "**Time:**" in first
+    assert any(text.startswith("## Exercises") for text in rest) and any(text.startswith("## What you saw") for text in rest)
+
+
+def test_nothing_is_defined_twice_across_notebooks():
+    seen: dict[str, str] = {}
+    for path in PATHS:
+        for cell in cells(path, "code"):
+            for node in ast.parse(source(cell)).body:
+                if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                    body = ast.dump(node)
+                    assert body not in seen, f"{node.name} is defined in {seen[body]} and in {path.name}"
+                    seen[body] = path.name
+
+
+def test_every_function_that_a_page_builds_before_importing_it_exists_in_helpers():
+    built = {"gaussian_kl", "bernoulli_nll", "nearest_distance", "tile"}
+    assert built <= HELPERS
+
+
+def test_code_reads_as_the_style_says(path):
+    for cell in cells(path, "code"):
+        assert "CUDA_VISIBLE_DEVICES" not in source(cell) and "import *" not in source(cell)
+        assert all(len(line) <= 160 for line in source(cell).splitlines())
