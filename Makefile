@@ -23,10 +23,11 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV), once: PyTorch is large, so this takes a few minutes."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/jupyter labextension disable "@jupyterlab/apputils-extension:announcements" >/dev/null 2>&1  # no pop-up, no look at the network
 	@touch $@
 
 lab: $(READY)  ## open JupyterLab at notebook 00
-	$(BIN)/jupyter lab $(ROOT) notebooks/00_start_here.ipynb
+	$(BIN)/jupyter lab $(ROOT) --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
 
 test: $(READY)  ## run every test and every notebook, comparing every stored output
 	$(BIN)/pytest --nbval --numprocesses 2 --dist loadscope
