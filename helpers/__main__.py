@@ -28,6 +28,14 @@ def scores(arguments: argparse.Namespace) -> None:
         print(f"{key:>8}: recorded {about['scores'][key]:10.3f}   now {value:10.3f}")
 
 
+def positive(text: str) -> int:
+    """Return a whole number of at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not at least 1")
+    return number
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the command line's grammar."""
     top = argparse.ArgumentParser(prog="python -m helpers", description=__doc__)
@@ -35,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     cli.add_commands(commands)
     one = commands.add_parser("train", help="train a shipped model as its recipe says")
     one.add_argument("name", help=", ".join(recipes.RECIPES))
-    one.add_argument("--epochs", type=int, help="instead of the recipe's")
+    one.add_argument("--epochs", type=positive, help="instead of the recipe's")
     one.add_argument("--runs", type=Path, default=Path("runs"), help="where checkpoints go (default: runs)")
     one.add_argument("--out", type=Path, default=pretrained.FOLDER, help="where weights go (default: helpers/weights)")
     one.set_defaults(run=train)
@@ -53,6 +61,8 @@ def main(words: list[str] | None = None) -> int:
     except (DataError, WeightsError, SettingError, CheckpointError, TrainingDiverged) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

@@ -46,6 +46,6 @@ def glitch_rate(pictures: Tensor, reference: Tensor, line: float) -> float:
 
 
 def gaussian_picks(codes: Tensor, n: int, generator: torch.Generator) -> Tensor:
-    """Return n points (n, Z) from the normal distribution with the mean and covariance of codes (N, Z)."""
+    """Return n points (n, Z) from the normal distribution with the mean and covariance of codes (N, Z). Built in notebook 05."""
     root = torch.linalg.cholesky(torch.cov(codes.T) + 1e-6 * torch.eye(codes.shape[1]))
     return codes.mean(0) + torch.randn(n, codes.shape[1], generator=generator) @ root.T

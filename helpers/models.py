@@ -51,6 +51,8 @@ class ModelConfig:
             raise ConfigError(f"shape is {self.shape}; it must be (channels, side, side), a square picture.")
         if self.latent < 1 or not self.widths or min(self.widths) < 1:
             raise ConfigError(f"latent is {self.latent} and widths are {self.widths}; all must be at least 1.")
+        if self.sigma == "learned" and self.likelihood != "gaussian":
+            raise ConfigError('only a Gaussian has a sigma to learn: use likelihood="gaussian", or leave sigma out.')
         if self.sigma != "learned" and not (isinstance(self.sigma, (int, float)) and self.sigma > 0):
             raise ConfigError(f'sigma is {self.sigma!r}; it must be a positive number or "learned".')
 
@@ -224,7 +226,7 @@ def parameter_count(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
 
 
-def place(model: nn.Module) -> torch.device:
+def device_of(model: nn.Module) -> torch.device:
     """Return the device that a model's weights are on."""
     return next(model.parameters()).device
 
@@ -232,7 +234,7 @@ def place(model: nn.Module) -> torch.device:
 def in_batches(model: nn.Module, tensor: Tensor, batch: int = 500) -> Iterator[Tensor]:
     """Yield a tensor's rows a batch at a time, as floats on the model's device."""
     for start in range(0, len(tensor), batch):
-        yield to_float(tensor[start : start + batch].to(place(model)))
+        yield to_float(tensor[start : start + batch].to(device_of(model)))
 
 
 @torch.no_grad()
@@ -264,7 +266,7 @@ def reconstruct(model: Autoencoder | VAE, images: Tensor) -> Tensor:
 @torch.no_grad()
 def evaluate(model: Autoencoder | VAE, images: Tensor, *, beta: float = 1.0, seed: int = 0) -> dict[str, float]:
     """Return the mean loss, recon and kl over pictures (N, C, H, W), in nats per image, one noise sample each."""
-    was_training, noise = model.training, torch.Generator(place(model)).manual_seed(seed)
+    was_training, noise = model.training, torch.Generator(device_of(model)).manual_seed(seed)
     model.eval()
     totals = torch.zeros(3, dtype=torch.float64)
     for x in in_batches(model, images):

@@ -33,16 +33,22 @@ def same_shape(**tensors: Tensor) -> None:
         raise ShapeError("these must have the same shape: " + ", ".join(f"{name} {shape}" for name, shape in shapes.items()))
 
 
+def at_least_float32(x: Tensor) -> Tensor:
+    """Return half precision as float32, and anything finer as it is: a sum over many pixels needs the digits."""
+    return x.float() if x.dtype.itemsize < 4 else x
+
+
 def gaussian_kl(mu: Tensor, logvar: Tensor) -> Tensor:
     """Return KL(N(mu, exp(logvar)) ‖ N(0, I)) per image, in nats.
 
     ½ Σ_z (mu² + exp(logvar) − 1 − logvar)          (Kingma & Welling 2014, appendix B)
 
     mu, logvar: (B, Z). Returns (B,), never negative: the part in logvar goes through expm1, which keeps its digits where
-    logvar is close to 0. NaN in gives NaN out. Raises ShapeError on shapes that differ. Built in notebook 05.
+    logvar is close to 0. NaN in gives NaN out. Float32 ends at logvar 88, beyond which the value is inf; float64 goes on to
+    709. Raises ShapeError on shapes that differ. Built in notebooks 03 and 05.
     """
     same_shape(mu=mu, logvar=logvar)
-    mu, logvar = mu.float() if mu.dtype.itemsize < 4 else mu, logvar.float() if logvar.dtype.itemsize < 4 else logvar
+    mu, logvar = at_least_float32(mu), at_least_float32(logvar)
     return 0.5 * (mu.square() + (torch.expm1(logvar) - logvar)).flatten(1).sum(1)
 
 
@@ -55,7 +61,8 @@ def bernoulli_nll(x: Tensor, x_logits: Tensor) -> Tensor:
     0 and 1 this is the cross-entropy, whose least value is not 0 but `bernoulli_floor(x)`. Built in notebook 05.
     """
     same_shape(x=x, x_logits=x_logits)
-    return F.binary_cross_entropy_with_logits(x_logits.float(), x.float(), reduction="none").flatten(1).sum(1)
+    x, x_logits = at_least_float32(x), at_least_float32(x_logits)
+    return F.binary_cross_entropy_with_logits(x_logits, x, reduction="none").flatten(1).sum(1)
 
 
 def bernoulli_floor(x: Tensor) -> Tensor:
@@ -71,8 +78,8 @@ def gaussian_nll(x: Tensor, x_hat: Tensor, sigma: Tensor | float = 1.0) -> Tenso
     x, x_hat: (B, C, H, W); sigma: a positive number. Returns (B,); a density, so it can be negative. Built in notebook 05.
     """
     same_shape(x=x, x_hat=x_hat)
-    sigma = torch.as_tensor(sigma, dtype=torch.float32, device=x.device)
-    squares = (x.float() - x_hat.float()).square().flatten(1)
+    squares = (at_least_float32(x) - at_least_float32(x_hat)).square().flatten(1)
+    sigma = torch.as_tensor(sigma, dtype=squares.dtype, device=x.device)
     return squares.sum(1) / (2 * sigma.square()) + squares.shape[1] * (sigma.log() + 0.5 * math.log(2 * math.pi))
 
 
@@ -81,13 +88,89 @@ def optimal_sigma(x: Tensor, x_hat: Tensor) -> Tensor:
 
     (Rybkin, Daniilidis & Levine 2021, equation 5.) Never less than 1e-3, a quarter of one of the 256 grey levels.
     """
-    return (x.float() - x_hat.float()).square().mean().sqrt().clamp(min=1e-3)
+    same_shape(x=x, x_hat=x_hat)
+    return (at_least_float32(x) - at_least_float32(x_hat)).square().mean().sqrt().clamp(min=1e-3)
 
 
 def bits_per_dim(nats: Tensor | float, dimensions: int) -> Tensor | float:
     """Return nats per image of a density over [0, 1] pixels as bits per dimension of the 8-bit picture.
 
-    nats / (D ln 2) + 8: one grey level is 1/256 wide, so its probability is about the density over 256. Only for
-    Gaussian likelihoods: a Bernoulli's value is no density of grey levels.
+    nats / (D ln 2) + log2 255: grey levels lie 1/255 apart, so the probability of one is about its density over 255. (Papers
+    that divide by 256 add 8.) Only for Gaussian likelihoods: a Bernoulli's value is no density of grey levels.
     """
-    return nats / (dimensions * math.log(2)) + 8
+    return nats / (dimensions * math.log(2)) + math.log2(255)
+
+
+class CovarianceError(ValueError):
+    """A matrix cannot be a covariance: it is not symmetric, or not positive definite; the message says which."""
+
+
+class Estimate(NamedTuple):
+    """A mean over samples, and its standard error: the truth lies within 2 errors in 95 of 100 tries; scalars."""
+
+    value: Tensor
+    error: Tensor
+
+
+def kl_between(mu1: Tensor, logvar1: Tensor, mu2: Tensor, logvar2: Tensor) -> Tensor:
+    """Return KL(N(mu1, exp(logvar1)) ‖ N(mu2, exp(logvar2))) per row, in nats, for diagonal normal distributions.
+
+    ½ Σ_z ((mu1 − mu2)² / exp(logvar2) + exp(d) − 1 − d)          d = logvar1 − logvar2
+
+    All four: (B, Z). Returns (B,) float64, never negative, finite for every logvar within ±100; NaN in gives NaN out.
+    Raises ShapeError on shapes that differ. Built in notebook 03.
+    """
+    same_shape(mu1=mu1, logvar1=logvar1, mu2=mu2, logvar2=logvar2)
+    mu1, logvar1, mu2, logvar2 = (part.double() for part in (mu1, logvar1, mu2, logvar2))
+    d = logvar1 - logvar2  # (B, Z)
+    return 0.5 * ((mu1 - mu2).square() * torch.exp(-logvar2) + (torch.expm1(d) - d)).flatten(1).sum(1)
+
+
+def covariance_root(covariance: Tensor, name: str) -> Tensor:
+    """Return L with L Lᵀ = covariance, (..., Z, Z) float64, lower triangular; raise CovarianceError where there is none."""
+    covariance = covariance.double()
+    if not torch.allclose(covariance, covariance.mT, rtol=1e-5, atol=1e-8):
+        raise CovarianceError(f"{name} is not symmetric (or holds NaN), so it is no covariance; check how it was computed.")
+    root, failed = torch.linalg.cholesky_ex(covariance)
+    if failed.any():
+        raise CovarianceError(
+            f"{name} is not positive definite: it has no spread in some direction, or less than none. Fewer samples than "
+            "dimensions do this; add a little to its diagonal."
+        )
+    return root
+
+
+def gaussian_kl_full(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -> Tensor:
+    """Return KL(N(mean1, cov1) ‖ N(mean2, cov2)) in nats, for any two covariances.
+
+    ½ (tr(cov2⁻¹ cov1) + dᵀ cov2⁻¹ d − Z + log det cov2 − log det cov1)          d = mean2 − mean1
+
+    mean1, mean2: (..., Z); cov1, cov2: (..., Z, Z), symmetric and positive definite. Returns (...) float64. No inverse and
+    no eigenvalue is taken: with cov = L Lᵀ the trace is the sum of squares of L2⁻¹ L1. Raises ShapeError on shapes that
+    do not fit, CovarianceError on a matrix that is no covariance. Built in notebook 03.
+    """
+    same_shape(mean1=mean1, mean2=mean2)
+    same_shape(cov1=cov1, cov2=cov2)
+    size = mean1.shape[-1]
+    if tuple(cov1.shape) != (*mean1.shape, size):
+        raise ShapeError(f"means {tuple(mean1.shape)} need covariances {(*mean1.shape, size)}, but these are {tuple(cov1.shape)}.")
+    root1, root2 = covariance_root(cov1, "cov1"), covariance_root(cov2, "cov2")
+    both = torch.cat([root1, (mean2 - mean1).double()[..., None]], -1)  # (..., Z, Z + 1)
+    reach = torch.linalg.solve_triangular(root2, both, upper=False).square().sum((-2, -1))  # trace and distance at once
+    logdets = 2 * (root2.diagonal(dim1=-2, dim2=-1).log() - root1.diagonal(dim1=-2, dim2=-1).log()).sum(-1)
+    return 0.5 * (reach - size + logdets)
+
+
+def monte_carlo_kl(log_q: Tensor, log_p: Tensor) -> Estimate:
+    """Return the mean of log q(z) − log p(z) over samples z of q, and its standard error, in nats.
+
+    KL(q ‖ p) = E_q[log q(z) − log p(z)] ≈ 1/K Σ_k (log q(z_k) − log p(z_k))          error: standard deviation / √K
+
+    log_q, log_p: (K,), the two log densities at the same K ≥ 2 samples *of q*. Works for any two distributions whose
+    densities can be computed. The estimate may be negative; the divergence is not. Raises ShapeError. Built in notebook 03.
+    """
+    same_shape(log_q=log_q, log_p=log_p)
+    if log_q.ndim != 1 or len(log_q) < 2:
+        raise ShapeError(f"log_q must be (K,) with K of 2 or more samples, one log density each; yours is {tuple(log_q.shape)}.")
+    ratio = log_q.double() - log_p.double()  # (K,)
+    return Estimate(ratio.mean(), ratio.std() / len(ratio) ** 0.5)

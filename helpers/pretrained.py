@@ -39,9 +39,9 @@ class Codes:
         return len(self.mu)
 
 
-def names() -> list[str]:
+def names(folder: Path = FOLDER) -> list[str]:
     """Return the names of the models that are here."""
-    return sorted(path.stem for path in FOLDER.glob("*.safetensors") if ".codes" not in path.name)
+    return sorted(path.stem for path in Path(folder).glob("*.safetensors") if ".codes" not in path.name)
 
 
 def load(name: str, folder: Path = FOLDER) -> Autoencoder | VAE:
@@ -82,8 +82,8 @@ def weight_file(name: str, folder: Path) -> Path:
     """Return the path of a weight file. Raises WeightsError, listing what is there, when it is missing."""
     path = Path(folder) / f"{name}.safetensors"
     if not path.exists():
-        known = ", ".join(names()) or "none"
-        raise WeightsError(f"there are no weights named {name!r}. Shipped with this course: {known}.")
+        known = ", ".join(names(folder)) or "none"
+        raise WeightsError(f"there are no weights named {name!r}. There are: {known}.")
     return path
 
 
@@ -105,7 +105,7 @@ def write(path: Path, tensors: dict[str, Tensor], about: dict) -> Path:
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """Return the tensors and the card of a file. Raises WeightsError when it is cut short or a byte differs."""
+    """Return the tensors and the card of a file. Raises WeightsError when it is cut short or a byte of a tensor differs."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

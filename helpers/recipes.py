@@ -8,7 +8,7 @@ from pathlib import Path
 from helpers import models, pretrained, settings
 from helpers.data import DataError, Dataset, load
 from helpers.models import ModelConfig
-from helpers.training import fit
+from helpers.training import CheckpointError, fit
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,26 @@ def train(name: str, *, runs: Path = Path("runs"), out: Path = pretrained.FOLDER
     """Train a shipped model as its recipe says, evaluate it held out, and write weights, card and codes.
 
     Goes on from runs/NAME.ckpt where a former run was interrupted. Trains on the drawn stand-in where the real data is not
-    here; the card then says so.
+    here, and its card says so. Raises DataError rather than replace the shipped weights by such ones, and CheckpointError
+    when it was stopped by hand.
     """
     plan = recipe(name)
-    epochs = epochs or plan.epochs
+    epochs = plan.epochs if epochs is None else epochs
     train_set, test_set = load(plan.data, "train"), load(plan.data, "test")
+    if not train_set.is_real and Path(out).resolve() == pretrained.FOLDER.resolve():
+        raise DataError(
+            f"the real {plan.data} is not here, and weights of drawn pictures must not replace the shipped ones. "
+            f"Run: python -m helpers data download {plan.data}, or choose another folder: --out runs"
+        )
     model = models.build(plan.config, settings.seed())
     history = fit(model, train_set, held_out=test_set.subset(2000), epochs=epochs, batch=plan.batch, lr=plan.lr,
                   beta=plan.beta, checkpoint=Path(runs) / f"{name}.ckpt")  # fmt: skip
     print(history)
+    if history.interrupted:
+        raise CheckpointError(
+            f"stopped by hand after {len(history)} of {epochs} epochs; no weights were written. "
+            "Run the same command again to go on from there."
+        )
     model.cpu()
     about = {
         "data": train_set.source, "images": len(train_set), "licence": plan.licence, "seed": settings.seed(),
@@ -58,7 +69,8 @@ def train(name: str, *, runs: Path = Path("runs"), out: Path = pretrained.FOLDER
         "command": f"python -m helpers train {name}",
     }  # fmt: skip
     for values in model.state_dict().values():  # score the weights that are stored: half precision
-        values.copy_(values.half()) if values.is_floating_point() else None
+        if values.is_floating_point():
+            values.copy_(values.half())
     path = pretrained.save(model, name, about | {"scores": score(model, test_set.images)}, out)
     pretrained.save_codes(name, codes_of(model, test_set), {"data": test_set.source, "licence": plan.licence}, out)
     return path

@@ -6,6 +6,7 @@
 | `VAE_COURSE_STANDINS` | 1 | use the drawn stand-ins even where real data is present |
 | `VAE_COURSE_SEED` | a whole number | the seed of everything random (default 0) |
 | `VAE_COURSE_BUDGET` | quick, full | training lengths (default: full where there is a GPU, else quick) |
+| `VAE_COURSE_DEVICE` | cpu | train on the processor even where there is a GPU |
 """
 
 from __future__ import annotations
@@ -51,6 +52,14 @@ def data_folder() -> Path:
 def standins_forced() -> bool:
     """Return whether `VAE_COURSE_STANDINS` asks for the drawn stand-ins."""
     return os.environ.get("VAE_COURSE_STANDINS", "").strip().lower() not in ("", "0", "false", "no")
+
+
+def processor_only() -> bool:
+    """Return whether `VAE_COURSE_DEVICE` asks to leave a GPU alone. Raises SettingError on anything but cpu."""
+    chosen = os.environ.get("VAE_COURSE_DEVICE", "").strip().lower()
+    if chosen not in ("", "cpu"):
+        raise SettingError(f"VAE_COURSE_DEVICE is {chosen!r}; it can only be cpu. Unset it to use a GPU where there is one.")
+    return chosen == "cpu"
 
 
 def budget() -> str:

@@ -23,6 +23,7 @@ from helpers.files import write_atomically
 from helpers.objective import Loss
 
 Objective = Callable[[nn.Module, Tensor, torch.Generator], Loss]
+NOISE = 2**40  # the seeds of the noise lie far from those of order and weights, so that no two streams are the same
 
 
 class TrainingDiverged(RuntimeError):
@@ -45,7 +46,9 @@ class History:
 
     @property
     def last(self) -> dict[str, float]:
-        """The latest row."""
+        """The latest row. Raises IndexError while no epoch has been finished."""
+        if not self.rows:
+            raise IndexError("no epoch was finished, so there is nothing to show yet; run the training cell again.")
         return self.rows[-1]
 
     def column(self, name: str) -> list[float]:
@@ -103,16 +106,21 @@ def fit(
     images, held_out: (N, C, H, W) uint8, or a Dataset.  batch: pictures per step, over all processes together.
     lr: the peak of the schedule (`learning_rate`).  beta: a number, or a function of progress in [0, 1] (annealing).
     objective(model, x, noise) → Loss replaces the model's own loss, for models that are built on the page.
-    seed: of the order and the noise (default: the course's). On a CPU a seed gives the same weights to the last bit.
+    seed: of the order and the noise (default: the course's). On one machine's CPU, with the same number of
+    threads, a seed gives the same weights to the last bit.
     bfloat16: None lets the machine decide; KL and pixel sums stay in float32.
     checkpoint: a file written after every epoch; where it exists, training goes on from it, and ends with exactly the
     weights of an uninterrupted run. Ctrl-C (the stop button) returns what there is so far.
+    The model comes back to the device that it came from.
     Raises DataError on pictures that do not fit, TrainingDiverged when a loss is no number, CheckpointError.
     """
     images, held_out = pictures(images, model, batch), None if held_out is None else pictures(held_out, model)
     seed = settings.seed() if seed is None else seed
+    home = next(model.parameters()).device
     loop = Loop(model, lr, batch, seed, beta if callable(beta) else lambda _: beta, objective, bfloat16)
     run = {"epochs": epochs, "batch": batch, "lr": lr, "seed": seed, "images": len(images)}
+    run |= {"beta": "a schedule" if callable(beta) else float(beta), "own objective": objective is not None}
+    run |= {"pictures' sum": float(images[:: max(1, len(images) // 64)].double().sum())}
     done, history = restore(checkpoint, model, loop.optimizer, run)
     steps = len(images) // batch
     hidden = {} if progress and loop.accelerator.is_main_process else {"disable": True}  # not False: TQDM_DISABLE may hide it
@@ -122,12 +130,13 @@ def fit(
                 history.rows.append(loop.epoch(images, epoch, epochs, bar))
                 if held_out is not None:
                     history.last.update({f"held_{k}": v for k, v in loop.evaluate(held_out, history.last["beta"]).items()})
+                stop_if_diverged(model, history.last, lr)
                 bar.set_postfix(recon=f"{history.last['recon']:.1f}", kl=f"{history.last['kl']:.1f}")
                 if checkpoint and loop.accelerator.is_main_process:
                     save(checkpoint, model, loop.optimizer, run, history)
         except KeyboardInterrupt:
             history.interrupted = True
-    model.eval()
+    model.to(home).eval()
     return history
 
 
@@ -135,7 +144,8 @@ class Loop:
     """The moving parts of `fit`: device, precision, optimiser; `epoch` trains over the pictures once, `evaluate` looks."""
 
     def __init__(self, model, lr: float, batch: int, seed: int, beta_at, objective: Objective | None, bfloat16: bool | None):
-        self.accelerator = Accelerator(cpu=not (torch.cuda.is_available() or torch.backends.mps.is_available()))
+        gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
+        self.accelerator = Accelerator(cpu=settings.processor_only() or not gpu)
         self.device, self.world = self.accelerator.device, self.accelerator.num_processes
         self.layout = torch.channels_last if self.device.type in ("cpu", "cuda") else torch.contiguous_format
         self.bfloat16 = bfloat16_pays(self.device) if bfloat16 is None else bfloat16
@@ -146,7 +156,7 @@ class Loop:
 
     def losses(self, x: Tensor, noise: torch.Generator, beta: float) -> Loss:
         """Return the loss of pictures x (B, C, H, W), uint8 or float, and its parts."""
-        x = to_float(x.to(self.device, non_blocking=True)).contiguous(memory_format=self.layout)
+        x = to_float(x.to(self.device)).contiguous(memory_format=self.layout)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
             if self.objective is not None:
                 return self.objective(self.model, x, noise)
@@ -161,7 +171,7 @@ class Loop:
         self.model.train()
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(self.seed * 7919 + epoch))
         rank, steps = self.accelerator.process_index, len(images) // self.batch
-        noise = torch.Generator(self.device).manual_seed((self.seed * 7919 + epoch) * self.world + rank)
+        noise = torch.Generator(self.device).manual_seed(NOISE + (self.seed * 7919 + epoch) * self.world + rank)
         totals, start = torch.zeros(3, device=self.device), time.perf_counter()
         for step in range(steps):
             at = (epoch * steps + step) / (epochs * steps)
@@ -170,6 +180,7 @@ class Loop:
             if step % 20 == 19 or step == steps - 1:
                 stop_if_not_finite(totals, epoch, step, self.lr)
             bar.update()
+        totals = self.accelerator.reduce(totals, "mean")
         row = {"epoch": epoch + 1, **named(totals / steps), "beta": self.beta_at(at)}
         seconds = time.perf_counter() - start
         return row | {"seconds": seconds, "images_per_second": steps * self.batch / seconds}
@@ -197,6 +208,8 @@ class Loop:
 def pictures(images: Tensor | Dataset, model: nn.Module, batch: int = 1) -> Tensor:
     """Return the pictures as a tensor that fits the model. Raises DataError, saying what is wrong, when they do not."""
     images = images.images if isinstance(images, Dataset) else images
+    if not isinstance(images, Tensor):
+        raise DataError(f"the pictures are a {type(images).__name__}; pass a Dataset or a torch tensor (torch.from_numpy).")
     if len(images) == 0:
         raise DataError("there are no pictures to train on: the data set is empty.")
     wanted = getattr(getattr(model, "config", None), "shape", tuple(images.shape[1:]))
@@ -204,6 +217,8 @@ def pictures(images: Tensor | Dataset, model: nn.Module, batch: int = 1) -> Tens
         raise DataError(f"the pictures are {tuple(images.shape[1:])}, but the model was built for {tuple(wanted)}.")
     if images.dtype != torch.uint8 and (images.min() < 0 or images.max() > 1):
         raise DataError("float pictures must lie in [0, 1]; divide by 255, or pass the uint8 pictures as they are.")
+    if not 1 <= batch:
+        raise DataError(f"batch is {batch}; it must be at least 1.")
     if batch > len(images):
         raise DataError(f"a batch of {batch} does not fit into {len(images)} pictures; pass batch={len(images)} or less.")
     return images
@@ -218,12 +233,24 @@ def stop_if_not_finite(totals: Tensor, epoch: int, step: int, lr: float) -> None
     """Raise TrainingDiverged when a running total is NaN or infinite."""
     bad = [name for name, value in named(totals).items() if not math.isfinite(value)]
     if bad:
-        part = "kl" if "kl" in bad and "recon" not in bad else "recon" if "kl" not in bad else "recon and kl"
-        raise TrainingDiverged(
-            f"{part} became NaN or infinite in epoch {epoch + 1}, by step {step + 1}. The model's weights are now useless; "
-            f"build it anew. Usual causes: a learning rate that is too high (lr={lr:g}; try a third of it), pictures outside "
-            "[0, 1], or a log of something that reached 0."
-        )
+        parts = [name for name in bad if name != "loss"] or bad
+        raise TrainingDiverged(diverged(" and ".join(parts), f"in epoch {epoch + 1}, by step {step + 1}", lr))
+
+
+def stop_if_diverged(model: nn.Module, row: dict[str, float], lr: float) -> None:
+    """Raise TrainingDiverged when an epoch ended in weights or held-out losses that are no numbers; nothing is saved then."""
+    bad = [name for name, value in row.items() if not math.isfinite(value)]
+    bad += [] if all(p.isfinite().all() for p in model.parameters()) else ["a weight"]
+    if bad:
+        raise TrainingDiverged(diverged(" and ".join(bad), f"at the end of epoch {row['epoch']}", lr))
+
+
+def diverged(what: str, when: str, lr: float) -> str:
+    """Return the explanation of a training run that ran away."""
+    return (
+        f"{what} became NaN or infinite {when}. The model's weights are now useless; build it anew. Usual causes: a learning "
+        f"rate that is too high (lr={lr:g}; try a third of it), pictures outside [0, 1], or a log of something that reached 0."
+    )
 
 
 def save(path: str | Path, model: nn.Module, optimizer, run: dict, history: History) -> None:
@@ -241,6 +268,8 @@ def restore(path: str | Path | None, model: nn.Module, optimizer, run: dict) -> 
         return 0, History()
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(state, dict) or not {"model", "optimizer", "run", "rows"} <= state.keys():
+            raise ValueError("not a checkpoint of this course")
     except Exception as error:
         raise CheckpointError(f"{path} cannot be read ({type(error).__name__}); delete it to start anew.") from error
     other = {key: (state["run"].get(key), value) for key, value in run.items() if state["run"].get(key) != value}

@@ -79,10 +79,11 @@ class LatentSliders(widgets.VBox):
     ) -> None:  # fmt: skip
         self.model, self.side = model.eval(), side
         size = model.config.latent
-        self.z = torch.zeros(1, size) if start is None else start.reshape(1, size).clone()
+        self.z = torch.zeros(1, size) if start is None else start.detach().float().cpu().reshape(1, size).clone()
         self.dims = list(range(min(size, 8))) if dims is None else list(dims)
         if not all(0 <= dim < size for dim in self.dims):
             raise ValueError(f"dims is {self.dims}, but this model's latents are numbered 0 to {size - 1}.")
+        reach = max(reach, float(self.z[:, self.dims].abs().max()))  # a start further out is shown where it is
         self.map = LatentMap(codes, reach, side) if codes is not None and size == 2 else None
         self.sliders = [self.slider(dim, reach) for dim in self.dims]
         self.screen = widgets.Image(format="jpeg", width=side, height=side)
@@ -93,7 +94,7 @@ class LatentSliders(widgets.VBox):
 
     def slider(self, dim: int, reach: float) -> widgets.FloatSlider:
         """Return the slider of one latent."""
-        value = float(self.z[0, dim].clamp(-reach, reach))
+        value = float(self.z[0, dim])
         one = widgets.FloatSlider(value, min=-reach, max=reach, step=0.05, description=f"z{dim + 1}", readout_format=".2f")
         one.layout.width = f"{self.side * (2 if self.map else 1)}px"
         one.observe(lambda change: self.move(dim, change["new"]), names="value")

@@ -108,6 +108,12 @@ def test_evaluate_is_the_mean_over_all_pictures_and_repeats():
     assert models.evaluate(vae, images) == models.evaluate(vae, images)
 
 
+def test_evaluate_leaves_the_mode_as_it_was():
+    model = build(config()).train()
+    models.evaluate(model, torch.zeros(3, 1, 28, 28, dtype=torch.uint8))
+    assert model.training
+
+
 def test_families_are_different_classes():
     assert type(build(config())) is VAE
     assert type(build(config(family="ae"))) is Autoencoder
@@ -124,6 +130,7 @@ def test_families_are_different_classes():
         ({"latent": 0}, "at least 1"),
         ({"widths": ()}, "at least 1"),
         ({"sigma": -1.0}, "positive number"),
+        ({"sigma": "learned"}, "only a Gaussian"),
     ],
 )
 def test_impossible_configurations_are_refused(wrong, told):

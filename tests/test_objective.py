@@ -86,8 +86,11 @@ def test_optimal_sigma_has_zero_slope_and_its_gradient_may_be_left_out():
 
 
 def test_bits_per_dim():
-    assert objective.bits_per_dim(0.0, 784) == 8
-    assert objective.bits_per_dim(-784 * math.log(256), 784) == pytest.approx(0)
+    assert objective.bits_per_dim(0.0, 784) == pytest.approx(math.log2(255))
+    assert objective.bits_per_dim(-784 * math.log(255), 784) == pytest.approx(0)
+    grey, density = torch.arange(256, dtype=torch.float64) / 255, Normal(torch.tensor(0.4, dtype=torch.float64), 0.05)
+    exact = -(density.cdf(grey + 0.5 / 255) - density.cdf(grey - 0.5 / 255)).log2()  # bits of each grey level, exactly
+    assert objective.bits_per_dim(-density.log_prob(grey)[90:110], 1).numpy() == pytest.approx(exact[90:110].numpy(), abs=0.01)
 
 
 def test_mismatched_pictures_are_refused():

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from helpers import models, training
+from helpers import models, objective, training
 from helpers.data import DataError
 from helpers.models import ModelConfig, build
 from helpers.objective import Loss
@@ -31,7 +31,7 @@ def weights(model) -> torch.Tensor:
 def test_training_lowers_the_held_out_loss_and_records_the_parts():
     model = build(CONFIG, seed=0)
     before = models.evaluate(model, squares(seed=1))
-    history = fit(model, squares(), held_out=squares(seed=1), epochs=30, batch=20, lr=1e-2, seed=0)
+    history = fit(model, squares(), held_out=squares(seed=1), epochs=30, batch=20, lr=1e-2, seed=0, bfloat16=False)
     assert len(history) == 30
     assert history.last["held_loss"] < 0.8 * before["loss"]
     assert history.last["loss"] == pytest.approx(history.last["recon"] + history.last["kl"], rel=1e-5)
@@ -47,7 +47,7 @@ def test_the_loop_is_adam_with_the_schedule():
     fit(model, images, epochs=1, batch=20, lr=lr, seed=seed, bfloat16=False)
     optimizer = torch.optim.Adam(by_hand.parameters(), lr=lr, fused=True)
     order = torch.randperm(60, generator=torch.Generator().manual_seed(seed * 7919))
-    noise = torch.Generator().manual_seed(seed * 7919)
+    noise = torch.Generator().manual_seed(training.NOISE + seed * 7919)
     for step in range(3):
         optimizer.param_groups[0]["lr"] = training.learning_rate(step / 3, lr)
         x = images[order[20 * step : 20 * step + 20]].float() / 255
@@ -67,25 +67,27 @@ def test_a_seed_repeats_a_run_and_another_seed_does_not():
     assert not torch.equal(runs[0], runs[2])
 
 
-def interrupt_after(steps: int):
-    """Return an objective that behaves like the model's own, and presses Ctrl-C after so many batches."""
-    left = [steps]
+def interrupt_after(monkeypatch, steps: int) -> None:
+    """Press Ctrl-C after so many optimiser steps."""
+    left, step = [steps], training.Loop.step
 
-    def objective(model, x, noise):
+    def press(loop, *given):
         left[0] -= 1
         if left[0] < 0:
             raise KeyboardInterrupt
-        return model.loss(x, model(x, noise))
+        return step(loop, *given)
 
-    return objective
+    monkeypatch.setattr(training.Loop, "step", press)
 
 
-def test_ctrl_c_keeps_model_and_history_and_a_resumed_run_is_the_same_to_the_last_bit(tmp_path):
+def test_ctrl_c_keeps_model_and_history_and_a_resumed_run_is_the_same_to_the_last_bit(tmp_path, monkeypatch):
     plan = {"epochs": 4, "batch": 50, "seed": 0, "held_out": squares(seed=1)}
     whole = build(CONFIG, seed=0)
     full = fit(whole, squares(), **plan)
     model = build(CONFIG, seed=0)
-    stopped = fit(model, squares(), checkpoint=tmp_path / "run.ckpt", objective=interrupt_after(10 + 2), **plan)
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, 2 * 4 + 2)  # in the middle of the third epoch
+        stopped = fit(model, squares(), checkpoint=tmp_path / "run.ckpt", **plan)
     assert stopped.interrupted and len(stopped) == 2
     assert "stopped by hand" in repr(stopped)
     assert not torch.equal(weights(model), weights(build(CONFIG, seed=0)))
@@ -113,6 +115,13 @@ def test_a_checkpoint_of_another_run_or_model_or_a_broken_one_is_refused(tmp_pat
     other = ModelConfig("vae", "fc", (1, 8, 8), latent=2, widths=(17,))
     with pytest.raises(CheckpointError, match="another architecture"):
         fit(build(other), squares(), epochs=1, batch=50, seed=0, checkpoint=path)
+    with pytest.raises(CheckpointError, match="beta was 1.0, is 2.0"):
+        fit(build(CONFIG), squares(), epochs=1, batch=50, seed=0, beta=2.0, checkpoint=path)
+    with pytest.raises(CheckpointError, match="pictures' sum"):
+        fit(build(CONFIG), 255 - squares(), epochs=1, batch=50, seed=0, checkpoint=path)
+    torch.save({"something": 1}, path)
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        fit(build(CONFIG), squares(), epochs=1, batch=50, seed=0, checkpoint=path)
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(CheckpointError, match="cannot be read"):
         fit(build(CONFIG), squares(), epochs=1, batch=50, seed=0, checkpoint=path)
@@ -120,7 +129,9 @@ def test_a_checkpoint_of_another_run_or_model_or_a_broken_one_is_refused(tmp_pat
 
 def test_a_crash_while_writing_keeps_the_old_checkpoint(tmp_path, monkeypatch):
     path, plan = tmp_path / "run.ckpt", {"epochs": 3, "batch": 50, "seed": 0}
-    fit(build(CONFIG, seed=0), squares(), checkpoint=path, objective=interrupt_after(5), **plan)
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, 5)
+        fit(build(CONFIG, seed=0), squares(), checkpoint=path, **plan)
     good = path.read_bytes()
 
     def half(state, file):
@@ -143,6 +154,52 @@ def test_nan_stops_with_an_explanation():
         fit(build(CONFIG), squares(), epochs=1, batch=50, objective=broken)
 
 
+def test_weights_that_ran_away_are_neither_returned_nor_saved(tmp_path):
+    path = tmp_path / "run.ckpt"
+    with pytest.raises(TrainingDiverged, match="at the end of epoch 1"):
+        fit(build(CONFIG, seed=0), squares(), held_out=squares(seed=1), epochs=2, batch=200, lr=1e30, checkpoint=path)
+    assert not path.exists()
+
+
+def test_an_interrupt_in_the_first_epoch_says_that_there_is_nothing_to_show(monkeypatch):
+    interrupt_after(monkeypatch, 1)
+    history = fit(build(CONFIG), squares(), epochs=1, batch=50)
+    assert history.interrupted and len(history) == 0
+    with pytest.raises(IndexError, match="no epoch was finished"):
+        _ = history.last
+
+
+def test_beta_reaches_the_loss_and_its_schedule_every_step():
+    row = fit(build(CONFIG, seed=0), squares(), epochs=1, batch=50, beta=50.0, seed=0, bfloat16=False).last
+    assert row["loss"] == pytest.approx(row["recon"] + 50 * row["kl"], rel=1e-4)
+    ends = [build(CONFIG, seed=0) for _ in range(2)]
+    for model, late in zip(ends, (0.0, 50.0), strict=True):
+        fit(model, squares(), epochs=1, batch=50, beta=lambda at, late=late: late * (at > 0), seed=0)
+    assert not torch.equal(weights(ends[0]), weights(ends[1]))
+
+
+def test_every_epoch_has_its_own_order_and_noise():
+    orders, noises = [], []
+
+    def spy(model, x, noise):
+        orders.append(x.flatten(1).argmax(1))
+        noises.append(noise.initial_seed())
+        return model.loss(x, model(x, noise))
+
+    fit(build(CONFIG, seed=0), squares(), epochs=2, batch=200, objective=spy, seed=0)
+    assert not torch.equal(*orders) and noises[0] != noises[1]
+
+
+def test_held_out_pictures_leave_a_learned_sigma_alone():
+    config = ModelConfig("vae", "fc", (1, 8, 8), 2, (16,), likelihood="gaussian", sigma="learned")
+    kept = []
+    for held_out in (None, squares(seed=1)):
+        model = build(config, seed=0)
+        fit(model, squares(), held_out=held_out, epochs=2, batch=50, seed=0)
+        kept.append(model.sigma.item())
+    assert kept[0] == kept[1]
+
+
 def test_beta_can_follow_a_schedule():
     seen = []
 
@@ -163,6 +220,10 @@ def test_pictures_that_do_not_fit_are_refused():
         fit(model, torch.zeros(10, 1, 9, 9, dtype=torch.uint8))
     with pytest.raises(DataError, match="batch of 500 does not fit into 200"):
         fit(model, squares(), batch=500)
+    with pytest.raises(DataError, match="at least 1"):
+        fit(model, squares(), batch=0)
+    with pytest.raises(DataError, match="from_numpy"):
+        fit(model, squares().numpy())
     with pytest.raises(DataError, match="divide by 255"):
         fit(model, squares().float(), batch=50)
 
@@ -174,12 +235,23 @@ def test_the_schedule_rises_then_falls():
     assert rates[:peak] == sorted(rates[:peak]) and rates[peak:] == sorted(rates[peak:], reverse=True)
 
 
-def test_bfloat16_keeps_the_sums_in_float32():
-    model = build(CONFIG, seed=0)
-    history = fit(model, squares(), epochs=2, batch=50, bfloat16=True, seed=0)
-    exact = fit(build(CONFIG, seed=0), squares(), epochs=2, batch=50, bfloat16=False, seed=0)
-    assert history.last["recon"] == pytest.approx(exact.last["recon"], rel=0.02)
-    assert all(p.dtype == torch.float32 for p in model.parameters())
+def test_bfloat16_is_on_when_asked_and_the_sums_are_float32():
+    seen = []
+
+    def spy(model, x, noise):
+        output = model(x, noise)
+        loss = model.loss(x, output)
+        seen.append((output.x_logits.dtype, output.mu.dtype, loss.recon.dtype, loss.kl.dtype))
+        return loss
+
+    for bfloat16 in (True, False):
+        fit(build(CONFIG, seed=0), squares(), epochs=1, batch=200, objective=spy, bfloat16=bfloat16)
+    single = (torch.float32, torch.float32, torch.float32)
+    assert seen == [(torch.bfloat16, *single), (torch.float32, *single)]
+    x, logits = torch.rand(4, 3, 64, 64), torch.randn(4, 3, 64, 64).bfloat16()
+    assert torch.allclose(objective.bernoulli_nll(x, logits), objective.bernoulli_nll(x, logits.float()))
+    low = torch.rand(4, 3, 64, 64).bfloat16()
+    assert torch.allclose(objective.gaussian_nll(x.bfloat16(), low), objective.gaussian_nll(x.bfloat16().float(), low.float()))
 
 
 def test_history_shows_itself():

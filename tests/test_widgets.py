@@ -31,8 +31,21 @@ def test_a_move_redraws_the_picture_of_the_new_point(model, codes):
     sliders.sliders[1].value = 1.5
     assert sliders.z.tolist() == [[0.0, 1.5]]
     assert sliders.screen.value != before[0] and sliders.plane.value != before[1]
+    assert sliders.sliders[1].description == "z2"
     wanted = torch.tensor(list(enlarged(decode(model, torch.tensor([[0.0, 1.5]])), 280).convert("L").tobytes())).float()
     assert (pixels(sliders.screen) - wanted).abs().mean() < 2  # JPEG is nearly exact
+
+
+def test_brightness_is_that_of_the_model():
+    grey = enlarged(torch.full((1, 1, 28, 28), 0.4), 56)
+    assert grey.getextrema() == ((102, 102),) * 3
+    colours = enlarged(torch.tensor([1.0, 0.0, 0.2]).view(1, 3, 1, 1).expand(1, 3, 8, 8), 16)
+    assert colours.getpixel((3, 3)) == (255, 0, 51)
+
+
+def test_a_start_beyond_the_reach_is_shown_where_it_is(model):
+    sliders = LatentSliders(model, start=torch.tensor([5.0, -1.0], dtype=torch.float64), reach=3.0)
+    assert [one.value for one in sliders.sliders] == [5.0, -1.0] and sliders.sliders[0].max == 5.0
 
 
 def test_a_value_beyond_the_end_stays_at_the_end(model):

@@ -95,7 +95,8 @@ def _extract(archive: Path, folder: Path, progress: bool) -> None:
                 packed.extract(info, folder)
     else:
         with tarfile.open(archive) as packed:
-            packed.extractall(folder, filter="data")
+            # what is unsafe has been refused already; Python before 3.11.4 has no filter
+            packed.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
 
 
 def _put(new: Path, place: Path, temporary: Path) -> Path:

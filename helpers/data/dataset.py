@@ -78,5 +78,5 @@ class Dataset:
 
 
 def to_float(images: Tensor) -> Tensor:
-    """Return uint8 images as float32 in [0, 1]; float images pass unchanged."""
-    return images.float().div_(255) if images.dtype == torch.uint8 else images
+    """Return uint8 images as float32 in [0, 1]; float images keep their values, as float32."""
+    return images.float().div_(255) if images.dtype == torch.uint8 else images.float()

@@ -7,12 +7,15 @@ a pixel that the shape covers. The frame is the square [-1, 1]²: x to the right
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import torch
 from torch import Tensor
+
+DRAWING = threading.Lock()
 
 
 class Canvas:
@@ -102,16 +105,17 @@ def in_chunks(draw: Callable[..., Tensor], factors: dict[str, Tensor], chunk: in
 
     Each core draws its own chunks: sharing every small operation between the cores would cost more than the operation.
     """
-    count, cores = len(next(iter(factors.values()))), torch.get_num_threads()
-    chunk = max(8, min(chunk, -(-count // cores)))
-    chunks = [{name: values[i : i + chunk] for name, values in factors.items()} for i in range(0, max(count, 1), chunk)]
-    if cores == 1 or len(chunks) == 1:
-        return torch.cat([draw(part) for part in chunks])
-    try:
-        with ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            return torch.cat(list(pool.map(draw, chunks)))
-    finally:
-        torch.set_num_threads(cores)  # a worker's setting reaches part of the main thread's
+    with DRAWING:  # two drawings at once would take each other's thread count of 1 for the machine's
+        count, cores = len(next(iter(factors.values()))), torch.get_num_threads()
+        chunk = max(8, min(chunk, -(-count // cores)))
+        chunks = [{name: values[i : i + chunk] for name, values in factors.items()} for i in range(0, max(count, 1), chunk)]
+        if cores == 1 or len(chunks) == 1:
+            return torch.cat([draw(part) for part in chunks])
+        try:
+            with ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+                return torch.cat(list(pool.map(draw, chunks)))
+        finally:
+            torch.set_num_threads(cores)  # a worker's setting reaches part of the main thread's
 
 
 def scattered(seed: Tensor, count: int) -> Tensor:

@@ -17,6 +17,8 @@ import os
 import shutil
 import time
 import uuid
+import zipfile
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,7 +69,7 @@ def _open(source: Source, folder: Path, fingerprint: str) -> Dataset | None:
         images = np.load(store / pictures, mmap_mode="c")  # copy on write: a change in memory never reaches the file
         with np.load(store / columns) as archive:
             tensors = {name: torch.from_numpy(archive[name]) for name in archive.files}
-    except (OSError, ValueError, KeyError, TypeError, EOFError):
+    except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error):
         return None
     names = {key: tuple(about[key]) for key in ("class_names", "attribute_names")}
     return Dataset(source.name, source.split, torch.from_numpy(images), about["source"], True, **tensors, **names)
