@@ -97,6 +97,21 @@ def pca_without_mean(x, k):
     return x @ v.T @ v
 
 
+def rent_estimate(mu, logvar, log_prior, eps, divide):
+    sigma = torch.exp(0.5 * logvar)
+    ratio = torch.distributions.Normal(mu, sigma).log_prob(mu + sigma * eps).sum(1) - log_prior(mu + sigma * eps)
+    return ratio.mean(), ratio.std() / divide
+
+
+def eigen_kl(m1, s1, m2, s2):
+    values = torch.linalg.eigvals(torch.linalg.solve(s2, s1)).real
+    return 0.5 * (values - 1 - values.log()).sum() + 0.5 * (m1 - m2) @ torch.linalg.solve(s2, m1 - m2)
+
+
+def seeded(mu):
+    return torch.randn(mu.shape, generator=torch.Generator().manual_seed(0))
+
+
 SLIPS = [
     ("00.1", lambda images: images.float() / 256, "white is 255"),
     ("00.1", lambda images: images.double() / 255, "float64"),
@@ -109,6 +124,34 @@ SLIPS = [
     ("01.2", lambda n, p, z, b, w: p / (z * b / 8), "decoder is missing"),
     ("01.3", lambda a, b, s: a + (b - a) * torch.arange(s)[:, None] / s, "does not end at z_b"),
     ("01.4", lambda f, train, test: (test - f(test)).square().mean(), "mean runs over the pixels"),
+    ("03.1", lambda q, p: (q * (q / p).log()).sum(), "in nats"),
+    ("03.1", lambda q, p: (p * (p / q).log2()).sum(), "what really happens"),
+    ("03.1", lambda q, p: (q * (q / p).log2()).sum(), "costs nothing"),
+    ("03.1", lambda q, p: (q * ((q + 1e-12) / (p + 1e-12)).log2()).sum(), "infinitely much"),
+    ("03.2", lambda w, m, s: torch.stack([(w * m).sum(), (w * s**2).sum().sqrt()]), "how far the bumps lie apart"),
+    ("03.2", lambda w, m, s: torch.stack([(w * m).sum(), (w * (s**2 + m**2)).sum() - (w * m).sum() ** 2]), "that is the variance"),
+    ("03.2", lambda w, m, s: torch.stack([m[0], s[0]]), "*reverse*"),
+    ("03.3", lambda mu, lv, b: b * torch.stack([mu, torch.exp(0.5 * lv) - torch.exp(-0.5 * lv)]), "gradient to σ"),
+    ("03.3", lambda mu, lv, b: b * torch.stack([mu, 0.5 - 0.5 * torch.exp(-lv)]), "gradient to the variance"),
+    ("03.3", lambda mu, lv, b: torch.stack([mu, 0.5 * torch.expm1(lv)]), "beta multiplies"),
+    ("03.4", lambda mu, lv, prior, eps: torch.stack(rent_estimate(mu, lv, prior, eps, 1)), "deviation of *one* sample"),
+    ("03.4", lambda mu, lv, prior, eps: torch.stack(rent_estimate(mu, 2 * lv, prior, eps, len(eps) ** 0.5)), "by the variance"),
+    ("03.5", lambda mu, lv: 4 * 0.5 * (mu**2 + lv.exp() - 1 - lv).mean(1), "eight"),
+    ("03.6", lambda m1, s1, m2, s2: eigen_kl(m2, s2, m1, s1), "second ‖ first"),
+    ("04.1", lambda mu, c, u: mu + c.exp() * torch.sign(u - 0.5) * torch.log1p(-2 * (u - 0.5).abs()), "mirrored"),
+    ("04.1", lambda mu, c, u: mu - c * torch.sign(u - 0.5) * torch.log1p(-2 * (u - 0.5).abs()), "log_scale is a logarithm"),
+    ("04.1", lambda mu, c, u: mu - torch.exp(0.5 * c) * torch.sign(u - 0.5) * torch.log1p(-2 * (u - 0.5).abs()), "not halved"),
+    ("04.1", lambda mu, c, u: mu + c.exp() * torch.log(2 * u), "two branches"),
+    ("04.1", lambda mu, c, u: torch.distributions.Laplace(mu, c.exp()).icdf(u).detach(), "gradient to mu is lost"),
+    ("04.2", lambda values: values.mean().expand(len(values)), "a sample's own among them"),
+    ("04.2", lambda values: (values.sum() - values) / len(values), "divide by K"),
+    ("04.2", lambda values: values - (values.sum() - values) / (len(values) - 1), "f minus its baseline"),
+    ("04.3", lambda recon, mu, logvar, eps: recon(mu + logvar.exp() * eps), "variance"),
+    ("04.3", lambda recon, mu, logvar, eps: recon(mu), "no noise left"),
+    ("04.3", lambda recon, mu, logvar, eps: recon(mu.detach() + torch.exp(0.5 * logvar) * eps), "gradient to mu"),
+    ("04.4", lambda mu, logvar, g: mu + torch.exp(0.5 * logvar) * seeded(mu), "do not seed it"),
+    ("04.4", lambda mu, logvar, g: mu + torch.exp(0.5 * logvar) * torch.randn(len(mu), 1, generator=g), "share one number"),
+    ("04.4", lambda mu, logvar, g: torch.normal(mu, torch.exp(0.5 * logvar), generator=g), "gradient"),
     ("05.1", lambda m1, l1, m2, l2: checks_kl(m2, l2, m1, l1), "not symmetric"),
     ("05.1", lambda m1, l1, m2, l2: checks_kl(m1, l1, m2, l2) / 6, "averaged over the latents"),
     ("05.2", lambda mu, logvar, eps: mu + logvar.exp() * eps, "variance"),
@@ -135,6 +178,10 @@ def test_either_reading_of_the_head_mends_the_bug_hunt():
         return mu + torch.exp(0.5 * head) * eps, 0.5 * (mu**2 + head.exp() - 1 - head).sum(1)
 
     assert verdict("05.4", variance_head).state == "solved"
+
+
+def test_a_second_right_answer_is_right():
+    assert verdict("03.6", eigen_kl).state == "solved"
 
 
 def test_a_failed_claim_renders_without_a_stack():

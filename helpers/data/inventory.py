@@ -15,15 +15,7 @@ from helpers.data.sources import NoSplit, find
 from helpers.data.standins import artist
 from helpers.data.store import is_prepared
 
-NOTEBOOKS = {
-    "00": ("fashion",),
-    "01": ("fashion",),
-    "05": ("fashion",),
-    "07": ("cifar10",),
-    "08": ("cifar10",),
-    "09": ("celeba",),
-    "10": ("mnist", "celeba"),
-}
+NOTEBOOKS = dict.fromkeys(("00", "01", "03", "04", "05"), ("fashion",))
 OFFICIAL = {name: (folder,) for name, folder in IDX_FOLDERS.items()} | {
     "cifar10": (CIFAR_FOLDER, "cifar-10-python.tar.gz"),
     "celeba": (CELEBA_FOLDER,),
