@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.stats import chi, chi2
+from torch.distributions import MultivariateNormal, Normal
 
 from helpers import checks
 from helpers.checks import EXERCISES, ClaimFailed, claim, verdict
@@ -97,6 +99,27 @@ def pca_without_mean(x, k):
     return x @ v.T @ v
 
 
+def evidence_with(covariance):
+    return lambda x, W, b, sigma: MultivariateNormal(b, covariance(W, sigma, torch.eye(len(b)).to(W))).log_prob(x)
+
+
+def weights_with(combine, stretch=0.5):
+    def log_weights(x, W, s, mu, logvar, eps):
+        z = mu + torch.exp(stretch * logvar) * eps
+        own = Normal(mu, torch.exp(0.5 * logvar)).log_prob(z).sum(-1)
+        return combine(Normal(z @ W.T, s).log_prob(x), Normal(torch.zeros_like(mu), 1.0).log_prob(z).sum(-1), own)
+
+    return log_weights
+
+
+def hole_with(covariance):
+    def gaussian_hole(mu, logvar):
+        m, C = mu.mean(0), covariance(mu, logvar)
+        return 0.5 * (C.trace() + m @ m - len(m) - torch.logdet(C))
+
+    return gaussian_hole
+
+
 def rent_estimate(mu, logvar, log_prior, eps, divide):
     sigma = torch.exp(0.5 * logvar)
     ratio = torch.distributions.Normal(mu, sigma).log_prob(mu + sigma * eps).sum(1) - log_prior(mu + sigma * eps)
@@ -108,6 +131,11 @@ def eigen_kl(m1, s1, m2, s2):
     return 0.5 * (values - 1 - values.log()).sum() + 0.5 * (m1 - m2) @ torch.linalg.solve(s2, m1 - m2)
 
 
+def sum_of_all(reconstruct, train, test):
+    everything = torch.cat([train, test])
+    return (everything - reconstruct(everything)).square().sum()
+
+
 def seeded(mu):
     return torch.randn(mu.shape, generator=torch.Generator().manual_seed(0))
 
@@ -115,6 +143,8 @@ def seeded(mu):
 SLIPS = [
     ("00.1", lambda images: images.float() / 256, "white is 255"),
     ("00.1", lambda images: images.double() / 255, "float64"),
+    ("00.1", lambda images: (images - images.min()).float() / (images.max() - images.min()), "must stay dark"),
+    ("00.3", lambda image: image.permute(2, 1, 0), "changed places"),
     ("00.2", lambda images, r, c: images.reshape(3, r * 4, c * 5), "reshape alone"),
     ("01.1", pca_without_mean, "did not subtract the mean"),
     ("01.1", lambda x, k: pca_without_mean(x - x.mean(0), k), "did not add it back"),
@@ -124,6 +154,20 @@ SLIPS = [
     ("01.2", lambda n, p, z, b, w: p / (z * b / 8), "decoder is missing"),
     ("01.3", lambda a, b, s: a + (b - a) * torch.arange(s)[:, None] / s, "does not end at z_b"),
     ("01.4", lambda f, train, test: (test - f(test)).square().mean(), "mean runs over the pixels"),
+    ("02.1", evidence_with(lambda W, s, eye: W @ W.T + s * eye), "sigma is a standard deviation"),
+    ("02.1", evidence_with(lambda W, s, eye: s**2 * eye), "one place only"),
+    ("02.2", lambda w: w.exp().sum(0) ** 2 / w.exp().square().sum(0), "near −1000"),
+    ("02.2", lambda w: w.sum(0) ** 2 / w.square().sum(0), "the weights themselves"),
+    ("02.2", lambda w: (2 * w.logsumexp(0) - (2 * w).logsumexp(0)).exp() / len(w), "a share between 0 and 1"),
+    ("02.3", weights_with(lambda p, prior, q: p.sum(-1) + prior), "log q(z|x) is missing"),
+    ("02.3", weights_with(lambda p, prior, q: p.mean(-1) + prior - q), "a mean where a sum belongs"),
+    ("02.3", weights_with(lambda p, prior, q: p.sum(-1) + prior - q, stretch=1), "is the variance"),
+    ("02.4", hole_with(lambda mu, logvar: torch.cov(mu.T, correction=0)), "middles only"),
+    ("02.4", hole_with(lambda mu, logvar: (mu.var(0, correction=0) + logvar.exp().mean(0)).diag()), "left out the correlations"),
+    ("02.4", hole_with(lambda mu, logvar: torch.cov(mu.T) + logvar.exp().mean(0).diag()), "divide by N"),
+    ("02.5", lambda eps, share: eps / eps.norm(dim=1, keepdim=True) * chi2(eps.shape[1]).ppf(share), "take its root"),
+    ("02.5", lambda eps, share: eps * chi(eps.shape[1]).ppf(share) / eps.shape[1] ** 0.5, "different radii"),
+    ("02.5", lambda eps, share: torch.full_like(eps, chi(eps.shape[1]).ppf(share) / eps.shape[1] ** 0.5), "all directions"),
     ("03.1", lambda q, p: (q * (q / p).log()).sum(), "in nats"),
     ("03.1", lambda q, p: (p * (p / q).log2()).sum(), "what really happens"),
     ("03.1", lambda q, p: (q * (q / p).log2()).sum(), "costs nothing"),
@@ -159,6 +203,9 @@ SLIPS = [
     ("05.2", lambda mu, logvar, eps: mu.detach() + torch.exp(0.5 * logvar) * eps, "gradient to mu is lost"),
     ("05.3", lambda d, z, s: (1 / z) / (s / d), "twice too large"),
     ("05.3", lambda d, z, s: 1 / (2 * s / d), "over the latents too"),
+    ("01.4", lambda f, train, test: sum_of_all(f, train, test) / len(test), "4.0"),
+    ("05.2", lambda mu, logvar, eps: mu + torch.exp(0.5 * logvar) * torch.randn(eps.shape), "noise of your own"),
+    ("05.5", lambda n: torch.distributions.Normal(0.0, 1.0).icdf((n - torch.arange(n) - 0.5) / n), "falling order"),
     ("05.5", lambda n: torch.linspace(-2, 2, n), "evenly spaced"),
 ]
 

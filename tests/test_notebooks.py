@@ -97,6 +97,26 @@ def test_every_function_that_a_page_builds_before_importing_it_exists_in_helpers
     assert built <= HELPERS
 
 
+def quizzes(path: Path) -> list[str]:
+    """Return the text of each quiz question with its options."""
+    text = "\n".join(source(cell) + "\n\n@" for cell in cells(path, "markdown"))
+    return re.findall(r"\*\*Quiz \d\d\.\d+\.\*\*.*?</details>(?=\s*(?!\s*<details>)[^\s<])", text, flags=re.S)
+
+
+def test_quiz_questions_have_one_best_answer_and_feedback_for_all(path):
+    for quiz in quizzes(path):
+        options = re.findall(r"<details><summary>\(([a-e])\) .+?</summary>([✔✘]) (.+?)</details>", quiz, flags=re.S)
+        assert [letter for letter, _, _ in options] == list("abcde")[: len(options)] and len(options) >= 3, quiz[:80]
+        assert [mark for _, mark, _ in options].count("✔") == 1, quiz[:80]
+        assert all(len(feedback) >= 30 for _, _, feedback in options), quiz[:80]
+
+
+def test_theory_notebooks_ask_quiz_questions():
+    for path in PATHS:
+        if path.name[:2] in ("02", "03", "04"):
+            assert len(quizzes(path)) == path.read_text().count("**Quiz ") >= 4, path.name
+
+
 def test_code_reads_as_the_style_says(path):
     for cell in cells(path, "code"):
         assert "CUDA_VISIBLE_DEVICES" not in source(cell) and "import *" not in source(cell)

@@ -69,12 +69,12 @@ def report(answer) -> None:
     train, test = torch.zeros(30, 1, 4, 4), torch.ones(10, 1, 4, 4)
     wanted = torch.tensor(16 * 0.25)
 
-    def half_right(x):  # perfect on the black training pictures, off by a half on the white test pictures
-        return torch.where(x.flatten(1).mean(1)[:, None, None, None] > 0.5, 0.5, 0.0).expand_as(x)
+    def half_right(x):  # nearly perfect on the black training pictures, off by a half on the white test pictures
+        return torch.where(x.flatten(1).mean(1)[:, None, None, None] > 0.5, 0.5, 0.1).expand_as(x)
 
     found = returned(answer, half_right, train, test, like=wanted, what="the error").item()
-    if abs(found - 1.0) < 1e-5:
-        raise StillThere("With 30 memorised training pictures and 10 test pictures it reports 1.0; each test picture is off by 4.0.")
+    if abs(found - (30 * 0.16 + 10 * 4.0) / 40) < 1e-4:
+        raise StillThere("Each of 10 test pictures is off by 4.0, and it reports 1.12.")
     if abs(found - 0.25) < 1e-5:
         raise Wrong("now the mean runs over the pixels as well. The error is summed over a picture's pixels, then averaged over pictures.")
     if abs(found - 4.0) > 1e-5:

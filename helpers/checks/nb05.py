@@ -41,6 +41,8 @@ def zones(answer) -> None:
         raise Wrong("exp(logvar) is the variance; noise is stretched by the standard deviation, exp(logvar / 2).")
     if close(found, mu + logvar * eps):
         raise Wrong("logvar is a logarithm; the standard deviation is exp(logvar / 2).")
+    if not torch.equal(answer(mu, logvar, eps), answer(mu, logvar, eps)):
+        raise Wrong("you drew noise of your own; use the eps that is given.")
     if not close(found, wanted):
         raise Wrong("shift by mu, stretch by sigma: z = mu + sigma · eps, with the given eps.")
     leaf = mu.clone().requires_grad_()
@@ -75,7 +77,7 @@ def rent(answer) -> None:
     wanted = kl_divergence(Independent(Normal(mu, stretch), 1), Independent(Normal(torch.zeros(3), torch.ones(3)), 1))
     found = returned(lambda *given: answer(*given)[1], mu, head, torch.ones(1, 3), like=wanted, what="the KL")
     if close(found, 0.5 * (mu**2 + head.exp() - 1 - head).sum(1)) and close(stretch, head.exp()):
-        raise StillThere("Noise 1 moves z by exp(head), so exp(head) is σ; the KL takes the same exp(head) for σ².")
+        raise StillThere("The KL charges for another width than the samples have.")
     if not (close(stretch, head.exp()) or close(stretch, torch.exp(0.5 * head))):
         raise Wrong("now the sample is neither mu + exp(head) · eps nor mu + exp(head / 2) · eps.")
     if not close(found, wanted):
@@ -89,11 +91,13 @@ def ticks(answer) -> None:
         wanted = torch.from_numpy(norm.ppf((torch.arange(n).double() + 0.5).numpy() / n))
         found = returned(answer, n, like=wanted, what="the row of places")
         if found.isinf().any():
-            raise StillThere("The first and last places are −∞ and +∞: the 0 % and 100 % quantiles of a normal distribution.")
+            raise StillThere("The outer ring of the grid decodes to nothing.")
         if close(found, wanted, 1e-4):
             continue
         if not close(found, -found.flip(0), 1e-4):
             raise Wrong("the places are finite, but not symmetric about 0.")
+        if close(found, wanted.flip(0), 1e-4):
+            raise Wrong("the places are right, but in falling order.")
         if close(found, torch.linspace(found[0].item(), found[-1].item(), n), 1e-4):
             raise Wrong("your places are evenly spaced; they should have equal *shares* of the prior between them.")
         raise Wrong(f"the places are finite and symmetric, but the first should be the {50 / n:.3g} % quantile: the middle of the first share.")
