@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from helpers.data.drawing import Canvas, column, in_groups, scattered
+from helpers.data.drawing import Canvas, column, in_groups, labelled, scattered
 
 SOURCE = "stroke-drawn digits (drawn stand-in)"
 SHAPE = (1, 28, 28)
@@ -93,10 +93,7 @@ DIGITS = (
 
 def sample(n: int, generator: torch.Generator) -> dict[str, Tensor]:
     """Return the parameters of n digits, each (n,): the label and every factor and style uniform and independent."""
-    label = torch.randint(10, (n,), generator=generator)
-    ranges = FACTORS | STYLE
-    drawn = {name: low + (high - low) * torch.rand(n, generator=generator) for name, (low, high) in ranges.items()}
-    return {"label": label} | drawn
+    return labelled(n, FACTORS | STYLE, generator)
 
 
 def draw(parameters: dict[str, Tensor]) -> Tensor:

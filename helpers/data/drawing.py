@@ -128,6 +128,13 @@ def scattered(seed: Tensor, count: int) -> Tensor:
     return (seed[:, None] * (100 + 900 * slope) + start).frac_()
 
 
+def labelled(n: int, ranges: dict[str, tuple[float, float]], generator: torch.Generator) -> dict[str, Tensor]:
+    """Return a label from 0 to 9 and every named parameter, uniform in its range (low, high) and independent, each (n,)."""
+    label = torch.randint(10, (n,), generator=generator)
+    drawn = {name: low + (high - low) * torch.rand(n, generator=generator) for name, (low, high) in ranges.items()}
+    return {"label": label} | drawn
+
+
 def in_groups(draw: Callable[[int, dict[str, Tensor]], Tensor], factors: dict[str, Tensor], group: Tensor) -> Tensor:
     """Return pictures (B, C, H, W) in the order of `factors`, drawn by `draw(g, rows of group g)`, one group at a time.
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from helpers.data.drawing import Canvas, capsule, column, ellipse, in_groups, scattered, smooth_union
+from helpers.data.drawing import Canvas, capsule, column, ellipse, in_groups, labelled, scattered, smooth_union
 
 SOURCE = "the magic wardrobe (drawn stand-in)"
 SHAPE = (1, 28, 28)
@@ -50,10 +50,7 @@ PIXEL = 2 / 28
 
 def sample(n: int, generator: torch.Generator) -> dict[str, Tensor]:
     """Return the parameters of n garments, each (n,): the label and every factor and style uniform and independent."""
-    label = torch.randint(10, (n,), generator=generator)
-    ranges = FACTORS | STYLE
-    drawn = {name: low + (high - low) * torch.rand(n, generator=generator) for name, (low, high) in ranges.items()}
-    return {"label": label} | drawn
+    return labelled(n, FACTORS | STYLE, generator)
 
 
 def draw(parameters: dict[str, Tensor]) -> Tensor:
