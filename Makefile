@@ -10,7 +10,7 @@ NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 ROOT := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test lint format outputs clean
+.PHONY: help setup lab test lint format outputs bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ outputs: $(READY)  ## run all notebooks on the drawn data and store their output
 		--ExecutePreprocessor.record_timing=False --ClearMetadataPreprocessor.enabled=True \
 		--ClearMetadataPreprocessor.clear_cell_metadata=False --ClearMetadataPreprocessor.preserve_nb_metadata_mask=kernelspec \
 		$(NOTEBOOKS)
+
+bench: $(READY)  ## measure the training loop beside its peers, in one table (QUICK=1: minutes)
+	@$(BIN)/python -c 'import pythae' 2>/dev/null || $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,bench]'
+	$(BIN)/python tests/benchmarks/bench.py $(if $(QUICK),--quick)
 
 clean:  ## remove the virtual environment and everything made
 	rm -rf $(VENV) build runs *.egg-info

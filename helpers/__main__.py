@@ -3,29 +3,59 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
+
+import torch
 
 from helpers import pretrained, recipes
 from helpers.data import DataError, cli, load
 from helpers.pretrained import WeightsError
 from helpers.settings import SettingError
-from helpers.training import CheckpointError, TrainingDiverged
+from helpers.training import CheckpointError, OutOfMemory, TrainingDiverged, first_process
 
 
 def train(arguments: argparse.Namespace) -> None:
-    """Train a shipped model and say where it is."""
-    path = recipes.train(arguments.name, runs=arguments.runs, out=arguments.out, epochs=arguments.epochs)
-    print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    """Train a shipped model and say where it is; of several processes, the first one speaks."""
+    choose_device(arguments.device)
+    if arguments.data is not None:
+        choose_data(arguments.data)
+    with open(os.devnull, "w") as nowhere, redirect_stdout(sys.stdout if first_process() else nowhere):
+        path = recipes.train(
+            arguments.name, runs=arguments.runs, out=arguments.out, epochs=arguments.epochs, steps=arguments.steps
+        )
+    if path:
+        print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
+
+
+def choose_device(name: str) -> None:
+    """Let this process train on a device, as `VAE_COURSE_DEVICE` does. Raises SettingError where there is no such device."""
+    here = {"auto": True, "cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not here[name]:
+        others = ", ".join(key for key, present in here.items() if present)
+        raise SettingError(f"there is no {name} device here, or this PyTorch cannot use it. Choose one of: {others}.")
+    if name != "auto":
+        os.environ["VAE_COURSE_DEVICE"] = "cpu" if name == "cpu" else ""
+
+
+def choose_data(folder: Path) -> None:
+    """Let this process look for real data in a folder, as `VAE_COURSE_DATA` does. Raises SettingError where it is none."""
+    if not folder.is_dir():
+        raise SettingError(f"there is no folder {folder} to take data from. What belongs into it: python -m helpers data status")
+    os.environ["VAE_COURSE_DATA"] = str(folder)
 
 
 def scores(arguments: argparse.Namespace) -> None:
     """Evaluate a shipped model on the held-out pictures of this machine, beside what its card records."""
     about = pretrained.card(arguments.name)
-    found = recipes.score(pretrained.load(arguments.name), load(about["recipe"]["data"], "test").images)
+    held_out = load(about["recipe"]["data"], "test")
+    found = recipes.score(pretrained.load(arguments.name), held_out, about["recipe"].get("features"))
     print(f"recorded on {about['data']}")
     for key, value in found.items():
-        print(f"{key:>8}: recorded {about['scores'][key]:10.3f}   now {value:10.3f}")
+        recorded = about["scores"].get(key)
+        print(f"{key:>12}: recorded {'–' if recorded is None else format(recorded, '.3f'):>10}   now {value:10.3f}")
 
 
 def positive(text: str) -> int:
@@ -44,6 +74,9 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("train", help="train a shipped model as its recipe says")
     one.add_argument("name", help=", ".join(recipes.RECIPES))
     one.add_argument("--epochs", type=positive, help="instead of the recipe's")
+    one.add_argument("--steps", type=positive, help="a trial: end after so many optimiser steps (needs --out)")
+    one.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="what to train on (default: auto)")
+    one.add_argument("--data", type=Path, metavar="FOLDER", help="where the data is, instead of VAE_COURSE_DATA")
     one.add_argument("--runs", type=Path, default=Path("runs"), help="where checkpoints go (default: runs)")
     one.add_argument("--out", type=Path, default=pretrained.FOLDER, help="where weights go (default: helpers/weights)")
     one.set_defaults(run=train)
@@ -58,7 +91,7 @@ def main(words: list[str] | None = None) -> int:
     arguments = parser().parse_args(words)
     try:
         arguments.run(arguments)
-    except (DataError, WeightsError, SettingError, CheckpointError, TrainingDiverged) as error:
+    except (DataError, WeightsError, SettingError, CheckpointError, TrainingDiverged, OutOfMemory, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

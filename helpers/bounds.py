@@ -27,7 +27,7 @@ def checked(log_weights: Tensor) -> Tensor:
 def elbo_from_log_weights(log_weights: Tensor) -> Tensor:
     """Return the K-sample estimate of the ELBO of each image, (B,) nats: the mean of the log weights.
 
-    1/K Σ_k log w_k,  w_k = p(x, z_k) / q(z_k|x),  z_k ~ q(z|x)          (Kingma & Welling 2014, equation 6)
+    1/K Σ_k log w_k,  w_k = p(x, z_k) / q(z_k|x),  z_k ~ q(z|x)          (Kingma & Welling 2014, section 2.3)
 
     log_weights: (K, B). More samples make it less noisy, not tighter: its expectation is the ELBO for every K. NaN in gives
     NaN out; a weight of zero (−inf) gives −inf. Raises ShapeError unless there are two axes. Built in notebook 02.
@@ -38,9 +38,9 @@ def elbo_from_log_weights(log_weights: Tensor) -> Tensor:
 def iwae_bound(log_weights: Tensor) -> Tensor:
     """Return the importance-weighted bound of each image's log p(x), (B,) nats: the log of the mean weight.
 
-    log 1/K Σ_k w_k = logsumexp_k log w_k − log K          (Burda, Grosse & Salakhutdinov 2016, equation 8)
+    log 1/K Σ_k w_k = logsumexp_k log w_k − log K          (Burda, Grosse & Salakhutdinov 2016, section 3)
 
-    log_weights: (K, B). In expectation it rises with K and never passes log p(x). Computed without leaving the logarithm:
+    log_weights: (K, B). In expectation it never falls as K grows and never passes log p(x). Computed without leaving the logarithm:
     no overflow or underflow. NaN in gives NaN out; weights of zero (−inf) count as zeros. Raises ShapeError unless there are
     two axes. Built in notebook 02.
     """
@@ -85,7 +85,7 @@ class LinearGaussian:
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean (B, Z) and covariance (Z, Z) of p(z|x) for x (B, D); the covariance is the same for every x.
 
-        covariance = (I + Wᵀ W / sigma²)⁻¹,  mean = covariance Wᵀ (x − b) / sigma²          (Bishop 2006, equation 2.116)
+        covariance = (I + Wᵀ W / sigma²)⁻¹,  mean = covariance Wᵀ (x − b) / sigma²          (Bishop 2006, B.45 and B.46)
         """
         covariance = torch.linalg.inv(self.precision())
         return (self.rows(x) - self.b) @ self.W @ covariance / self.sigma**2, covariance

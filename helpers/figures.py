@@ -201,3 +201,29 @@ def bars(values: Mapping[str, float], xlabel: str, title: str = "", form: str = 
     ax.margins(x=0.12)
     ax.grid(False, axis="y")
     return ax
+
+
+def computation_graph(
+    nodes: Mapping[str, tuple[float, float, str]], edges: Sequence[tuple[str, str, str]], title: str = "", ax: Axes | None = None
+) -> Axes:
+    """Draw what computes what (solid arrows), and how far gradients get on their way back (dashed arrows).
+
+    nodes: name → (x, y, fill colour), x in 0 … 3.2 and y in 0 … 2.  edges: (from, to, what happens to the gradient there):
+    "passes", "blocked", or "none" where nobody asks for one.
+    """
+    ax = axes(ax, 3.7, 2.7)
+    box = {"boxstyle": "round,pad=0.45", "ec": "#444444"}
+    at = {"ha": "center", "va": "center", "fontsize": 12}
+    drawn = {name: ax.text(x, y, name, bbox=box | {"fc": fill}, **at).get_bbox_patch() for name, (x, y, fill) in nodes.items()}
+    for start, end, gradient in edges:
+        (x0, y0, _), (x1, y1, _) = nodes[start], nodes[end]
+        arrow = {"arrowstyle": "-|>", "lw": 1.4, "shrinkA": 4, "shrinkB": 4, "color": "#444444"}
+        ax.annotate("", (x1, y1), (x0, y0), arrowprops=arrow | {"patchA": drawn[start], "patchB": drawn[end]})
+        if gradient != "none":
+            arrow |= {"patchA": drawn[end], "patchB": drawn[start], "connectionstyle": "arc3,rad=0.35", "ls": "--"}
+            ax.annotate("", (x0, y0), (x1, y1), arrowprops=arrow | {"color": "#D55E00" if gradient == "passes" else "#BBBBBB"})
+        if gradient == "blocked":
+            ax.text((x0 + x1) / 2, (y0 + y1) / 2, "✕", color="#D55E00", weight="bold", **at | {"fontsize": 17})
+    ax.set(title=title, xlim=(-0.3, 3.5), ylim=(-0.4, 2.4))
+    ax.set_axis_off()
+    return ax

@@ -121,6 +121,15 @@ class Output(NamedTuple):
     logvar: Tensor | None
 
 
+def over_processes(sigma: Tensor) -> Tensor:
+    """Return the root mean square of a scalar over the training processes, each of which holds equally many pictures."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return sigma
+    total = sigma.square()
+    torch.distributed.all_reduce(total)
+    return (total / torch.distributed.get_world_size()).sqrt()
+
+
 class LatentModel(nn.Module):
     """What autoencoder and VAE share: a trunk that reads pictures, a decoder that draws them, and a likelihood."""
 
@@ -149,7 +158,7 @@ class LatentModel(nn.Module):
             return objective.bernoulli_nll(x, x_logits)
         x_hat, sigma = torch.sigmoid(x_logits.float()), self.sigma
         if self.training and self.config.sigma == "learned":
-            sigma = objective.optimal_sigma(x, x_hat).detach()
+            sigma = over_processes(objective.optimal_sigma(x, x_hat).detach())
             self.sigma_steps += 1
             self.sigma.lerp_(sigma, torch.clamp(1 / self.sigma_steps, min=0.02))
         return objective.gaussian_nll(x, x_hat, sigma)

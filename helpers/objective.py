@@ -52,6 +52,36 @@ def gaussian_kl(mu: Tensor, logvar: Tensor) -> Tensor:
     return 0.5 * (mu.square() + (torch.expm1(logvar) - logvar)).flatten(1).sum(1)
 
 
+def active_units(mu: Tensor, threshold: float = 0.01) -> Tensor:
+    """Return which latents a model uses: whether the posterior mean varies over the data, (Z,) bool.
+
+    Var_x mu_z(x) > threshold          (Burda, Grosse & Salakhutdinov 2016, section 5: threshold 0.01)
+
+    mu: (N, Z), the posterior means of N ≥ 2 pictures; never samples of z, whose variance is about 1 where nothing is used.
+    NaN counts as unused. Raises ShapeError on anything but two axes and two rows. Built in notebook 06.
+    """
+    if mu.ndim != 2 or len(mu) < 2:
+        raise ShapeError(f"mu must be (N, Z) with N of 2 or more pictures, but it is {tuple(mu.shape)}.")
+    return at_least_float32(mu).var(0, correction=0) > threshold
+
+
+def free_bits_kl(mu: Tensor, logvar: Tensor, free: float) -> Tensor:
+    """Return the KL to N(0, I) in which every latent pays for `free` nats at least: one number, the batch's, in nats per image.
+
+    Σ_z max(free, mean_B KL_z)          (Kingma and others 2016, appendix C.8)
+
+    mu, logvar: (B, Z); free ≥ 0. Returns a scalar, never below `free` · Z and never below the mean of `gaussian_kl`; a latent
+    under the floor gets no gradient. It is no KL divergence: report `gaussian_kl` beside it. NaN in gives NaN out. Raises
+    ShapeError on shapes that differ, ValueError on a negative floor. Built in notebook 06.
+    """
+    same_shape(mu=mu, logvar=logvar)
+    if not 0 <= free < math.inf:
+        raise ValueError(f"free is {free}; it is a number of nats and must be 0 or more.")
+    mu, logvar = at_least_float32(mu), at_least_float32(logvar)
+    per_latent = 0.5 * (mu.square() + (torch.expm1(logvar) - logvar)).mean(0)  # (Z,)
+    return per_latent.clamp(min=free).sum()
+
+
 def bernoulli_nll(x: Tensor, x_logits: Tensor) -> Tensor:
     """Return −log p(x|z) per image, in nats, for independent Bernoulli pixels with logits x_logits.
 

@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
+from helpers.features import FeatureConfig, FeatureNetwork
 from helpers.files import write_atomically
 from helpers.models import VAE, Autoencoder, ModelConfig, build
 
@@ -44,13 +45,14 @@ def names(folder: Path = FOLDER) -> list[str]:
     return sorted(path.stem for path in Path(folder).glob("*.safetensors") if ".codes" not in path.name)
 
 
-def load(name: str, folder: Path = FOLDER) -> Autoencoder | VAE:
-    """Return a shipped model, ready to use (eval mode, float32, on the CPU).
+def load(name: str, folder: Path = FOLDER) -> Autoencoder | VAE | FeatureNetwork:
+    """Return a shipped model or feature network, ready to use (eval mode, float32, on the CPU).
 
     Raises WeightsError when the name is unknown (the known ones are listed), the file is damaged, or it does not fit.
     """
     tensors, card = read(weight_file(name, folder))
-    model = build(ModelConfig(**card["config"]))
+    measures = "task" in card["config"]  # a feature network
+    model = FeatureNetwork(FeatureConfig(**card["config"])) if measures else build(ModelConfig(**card["config"]))
     try:
         model.load_state_dict({key: value.float() for key, value in tensors.items()})
     except RuntimeError as error:
@@ -74,8 +76,10 @@ def codes(name: str, folder: Path = FOLDER) -> Codes:
 def describe(name: str) -> str:
     """Return one line on a shipped model: what, trained on what, with which held-out scores."""
     about = card(name)
-    scores = " · ".join(f"{key} {value:.1f}" for key, value in about["scores"].items() if key != "images")
-    return f"{name} · {about['data']} · {about['recipe']['epochs']} epochs · held out, nats per image: {scores}"
+    scores, made = about["scores"], f"{name} · {about['data']} · {about['recipe']['epochs']} epochs"
+    if "accuracy" in scores:
+        return f"{made} · held out: accuracy {scores['accuracy']:.3f}"
+    return f"{made} · held out, nats per image: " + " · ".join(f"{key} {scores[key]:.1f}" for key in ("recon", "kl", "sse"))
 
 
 def weight_file(name: str, folder: Path) -> Path:
@@ -100,21 +104,24 @@ def checksum(tensors: dict[str, Tensor]) -> str:
 def write(path: Path, tensors: dict[str, Tensor], about: dict) -> Path:
     """Write tensors and a card, in one step; floats are stored in half precision."""
     small = {key: (value.half() if value.is_floating_point() else value).contiguous() for key, value in tensors.items()}
-    metadata = {"card": json.dumps(about), "sha256": checksum(small)}
+    card = json.dumps(about)
+    metadata = {"card": card, "card_sha256": hashlib.sha256(card.encode()).hexdigest(), "sha256": checksum(small)}
     return write_atomically(path, lambda file: file.write(to_bytes(small, metadata)))
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """Return the tensors and the card of a file. Raises WeightsError when it is cut short or a byte of a tensor differs."""
+    """Return the tensors and the card of a file. Raises WeightsError when it is cut short or a byte of either differs."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path.name} is damaged or cut short ({error}). Restore it: git checkout -- helpers/weights") from error
-    if checksum(tensors) != metadata.get("sha256"):
+    text = metadata.get("card", "")
+    found = hashlib.sha256(text.encode()).hexdigest()
+    if not text or checksum(tensors) != metadata.get("sha256") or metadata.get("card_sha256", found) != found:
         raise WeightsError(f"{path.name} is damaged: its checksum differs. Restore it: git checkout -- helpers/weights")
-    return tensors, json.loads(metadata["card"])
+    return tensors, json.loads(text)
 
 
 def save(model: nn.Module, name: str, about: dict, folder: Path = FOLDER) -> Path:

@@ -5,29 +5,46 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from helpers import models, pretrained, settings
-from helpers.data import DataError, Dataset, load
+import torch
+from torch import nn
+
+from helpers import fidelity, latent, models, objective, pretrained, settings
+from helpers.data import DataError, Dataset, load, to_float
+from helpers.features import FeatureConfig, FeatureNetwork, recognition_loss
 from helpers.models import ModelConfig
-from helpers.training import CheckpointError, fit
+from helpers.training import CheckpointError, first_process, fit
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to train on what, and for how long: the arguments of `fit` by their names, and the licence of the result."""
+    """What to train on what, and for how long: the arguments of `fit` by their names, and what is kept of the result.
+
+    codes: of how many held-out pictures the latent codes ship (None: all);  features: the network for the Fréchet distance of
+    samples (None: not scored);  licence: of the weights.
+    """
 
     data: str
-    config: ModelConfig
+    config: ModelConfig | FeatureConfig
     epochs: int
     batch: int = 128
     lr: float = 2e-3
     beta: float = 1.0
+    decay: float = 0.0
+    codes: int | None = None
+    features: str | None = None
     licence: str = "MIT"
 
 
+CIFAR10 = {"shape": (3, 32, 32), "latent": 128, "likelihood": "gaussian", "sigma": "learned"}
 RECIPES = {
     "fashion_ae": Recipe("fashion", ModelConfig("ae", "fc", (1, 28, 28), latent=2, widths=(512, 256)), epochs=60),
     "fashion_vae": Recipe("fashion", ModelConfig("vae", "fc", (1, 28, 28), latent=2, widths=(512, 256)), epochs=60),
-}
+    "cifar10_features": Recipe("cifar10", FeatureConfig(), epochs=14, batch=250, lr=4e-3),
+    "cifar10_fc_vae": Recipe("cifar10", ModelConfig("vae", "fc", widths=(171,), **CIFAR10), epochs=30, codes=2000,
+                             features="cifar10_features"),
+    "cifar10_conv_vae": Recipe("cifar10", ModelConfig("vae", "conv", widths=(32, 64, 128), **CIFAR10), epochs=30, codes=2000,
+                               features="cifar10_features"),
+}  # fmt: skip
 
 
 def recipe(name: str) -> Recipe:
@@ -37,12 +54,15 @@ def recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def train(name: str, *, runs: Path = Path("runs"), out: Path = pretrained.FOLDER, epochs: int | None = None) -> Path:
+def train(
+    name: str, *, runs: Path = Path("runs"), out: Path = pretrained.FOLDER, epochs: int | None = None, steps: int | None = None
+) -> Path | None:
     """Train a shipped model as its recipe says, evaluate it held out, and write weights, card and codes.
 
     Goes on from runs/NAME.ckpt where a former run was interrupted. Trains on the drawn stand-in where the real data is not
-    here, and its card says so. Raises DataError rather than replace the shipped weights by such ones, and CheckpointError
-    when it was stopped by hand.
+    here, and its card says so. steps: a trial that ends after so many optimiser steps. Raises DataError rather than replace
+    the shipped weights by drawn pictures' or a trial's, and CheckpointError when it was stopped by hand. Under `accelerate
+    launch` the first process writes, and the others return None.
     """
     plan = recipe(name)
     epochs = plan.epochs if epochs is None else epochs
@@ -52,27 +72,59 @@ def train(name: str, *, runs: Path = Path("runs"), out: Path = pretrained.FOLDER
             f"the real {plan.data} is not here, and weights of drawn pictures must not replace the shipped ones. "
             f"Run: python -m helpers data download {plan.data}, or choose another folder: --out runs"
         )
-    model = models.build(plan.config, settings.seed())
-    history = fit(model, train_set, held_out=test_set.subset(2000), epochs=epochs, batch=plan.batch, lr=plan.lr,
-                  beta=plan.beta, checkpoint=Path(runs) / f"{name}.ckpt")  # fmt: skip
+    if steps is not None and Path(out).resolve() == pretrained.FOLDER.resolve():
+        raise DataError(f"a trial of {steps} steps must not replace the shipped weights; choose another folder: --out runs")
+    trial = "" if steps is None else f"-{steps}-steps"
+    model = build(plan.config, settings.seed())
+    task = {"beta": plan.beta} if isinstance(plan.config, ModelConfig) else {
+        "objective": recognition_loss, "targets": train_set.labels if plan.config.task == "classes" else train_set.attributes
+    }  # fmt: skip
+    history = fit(model, train_set, epochs=epochs, max_steps=steps, batch=plan.batch, lr=plan.lr, decay=plan.decay,
+                  held_out=test_set.subset(2000) if "beta" in task else None,
+                  checkpoint=Path(runs) / f"{name}{trial}.ckpt", **task)  # fmt: skip
     print(history)
     if history.interrupted:
         raise CheckpointError(
             f"stopped by hand after {len(history)} of {epochs} epochs; no weights were written. "
             "Run the same command again to go on from there."
         )
-    model.cpu()
+    length = {"epochs": epochs} if steps is None else {"epochs": len(history), "steps": steps}
     about = {
         "data": train_set.source, "images": len(train_set), "licence": plan.licence, "seed": settings.seed(),
-        "recipe": {key: value for key, value in asdict(plan).items() if key != "config"} | {"epochs": epochs},
+        "recipe": {key: value for key, value in asdict(plan).items() if key != "config"} | length,
         "parameters": models.parameter_count(model), "seconds": round(sum(history.column("seconds"))),
         "command": f"python -m helpers train {name}",
     }  # fmt: skip
-    for values in model.state_dict().values():  # score the weights that are stored: half precision
+    if not first_process():
+        return None
+    try:
+        return keep(model.cpu(), name, about, test_set, plan, out)
+    except OSError as error:
+        raise pretrained.WeightsError(
+            f"the weights could not be written to {out} ({error.strerror or error}). Mend that, and run the same command again: "
+            f"it goes on from the last checkpoint in {runs}."
+        ) from error
+
+
+def build(config: ModelConfig | FeatureConfig, seed: int) -> nn.Module:
+    """Return a new model or feature network, always the same for a seed."""
+    if isinstance(config, ModelConfig):
+        return models.build(config, seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return FeatureNetwork(config)
+
+
+def keep(model: nn.Module, name: str, about: dict, held_out: Dataset, plan: Recipe, out: Path) -> Path:
+    """Round a model to half precision, score it, and write its weights with their card, and its codes; return the file."""
+    for values in model.state_dict().values():  # score the weights that are stored
         if values.is_floating_point():
             values.copy_(values.half())
-    path = pretrained.save(model, name, about | {"scores": score(model, test_set.images)}, out)
-    pretrained.save_codes(name, codes_of(model, test_set), {"data": test_set.source, "licence": plan.licence}, out)
+    model.eval()
+    path = pretrained.save(model, name, about | {"scores": score(model, held_out, plan.features)}, out)
+    if isinstance(plan.config, ModelConfig):
+        codes = codes_of(model, held_out if plan.codes is None else held_out.subset(plan.codes))
+        pretrained.save_codes(name, codes, {"data": held_out.source, "licence": plan.licence}, out)
     return path
 
 
@@ -85,9 +137,30 @@ def codes_of(model: models.LatentModel, pictures: Dataset) -> pretrained.Codes:
     return pretrained.Codes(mu, logvar, pictures.labels, pictures.class_names)
 
 
-def score(model: models.LatentModel, images) -> dict[str, float]:
-    """Return the held-out scores that a card records: images, recon, kl, and mean squared error summed per image."""
-    parts = models.evaluate(model, images)
-    x_hat, x = models.reconstruct(model, images), models.to_float(images)
-    squares = (x_hat - x).square().flatten(1).sum(1).mean()
-    return {"images": len(images), "recon": parts["recon"], "kl": parts["kl"], "sse": squares.item()}
+def score(model: nn.Module, held_out: Dataset, features: str | None = None) -> dict[str, float]:
+    """Return the held-out scores that a card records.
+
+    Of a model: images, recon and kl (nats per image), sse (squared error, summed per image), ssim (of reconstructions), and
+    for a Gaussian bits_per_dim; with `features`, frechet: of as many samples from the prior as there are held-out pictures.
+    Of a feature network: images, and accuracy (of attributes: the mean over them).
+    """
+    if isinstance(model, FeatureNetwork):
+        return {"images": len(held_out), "accuracy": accuracy(model, held_out)}
+    parts, x = models.evaluate(model, held_out.images), to_float(held_out.images)
+    x_hat = models.reconstruct(model, held_out.images)
+    found = {"images": len(held_out), "recon": parts["recon"], "kl": parts["kl"]}
+    found |= {"sse": (x_hat - x).square().flatten(1).sum(1).mean().item(), "ssim": fidelity.ssim(x_hat, x).mean().item()}
+    if model.config.likelihood == "gaussian":
+        found["bits_per_dim"] = objective.bits_per_dim(parts["recon"] + parts["kl"], x[0].numel())
+    if features is not None:
+        z = latent.prior_picks(len(held_out), model.config.latent, torch.Generator().manual_seed(0))
+        found["frechet"] = fidelity.frechet_distance(models.decode(model, z), held_out.images, features).value
+    return found
+
+
+@torch.no_grad()
+def accuracy(network: FeatureNetwork, held_out: Dataset) -> float:
+    """Return the share of held-out pictures whose class, or of attributes that, a feature network gets right."""
+    logits = torch.cat([network(x).cpu() for x in models.in_batches(network, held_out.images)])
+    right = logits.argmax(1) == held_out.labels if network.config.task == "classes" else (logits > 0) == held_out.attributes
+    return right.float().mean().item()

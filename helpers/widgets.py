@@ -1,4 +1,4 @@
-"""Live controls for the notebooks: a model goes in; sliders that redraw its picture at every move come out.
+"""Live controls for the notebooks: a model, or finished pictures, go in; sliders that change the picture at every move come out.
 
 Pictures travel as JPEG through `widgets.Image`, and sliders call back through `observe`: no new figure a move, no flicker.
 """
@@ -6,12 +6,14 @@ Pictures travel as JPEG through `widgets.Image`, and sliders call back through `
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import ipywidgets as widgets
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 from torch import Tensor
 
@@ -113,3 +115,41 @@ class LatentSliders(widgets.VBox):
 
     def __repr__(self) -> str:
         return f"Sliders over {len(self.dims)} latent numbers of a {type(self.model).__name__}: run this notebook to move them."
+
+
+def photograph(figure: Figure, dpi: int = 80) -> Image.Image:
+    """Return a matplotlib figure as a picture, and close it, so that the notebook does not show it a second time."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    plt.close(figure)
+    return Image.open(buffer).convert("RGB")
+
+
+class PictureSlider(widgets.VBox):
+    """A slider over finished pictures: one for each value of a setting, exchanged at every move.
+
+    pictures: the picture of each value, in the slider's order, all of one size.  name: what the slider is called.
+    start: the value to begin at (default: the first). Raises ValueError where there is no picture, or none for `start`.
+    """
+
+    def __init__(self, pictures: Mapping[Hashable, Image.Image], name: str = "", *, start: Hashable | None = None) -> None:
+        if not pictures:
+            raise ValueError("there are no pictures to slide over; pass {value: picture, ...}.")
+        start = next(iter(pictures)) if start is None else start
+        if start not in pictures:
+            raise ValueError(f"start is {start!r}, but there are pictures only for {', '.join(map(str, pictures))}.")
+        self.name, self.frames = name, {value: jpeg(picture.convert("RGB")) for value, picture in pictures.items()}
+        width, height = pictures[start].size
+        options = [(f"{value:g}" if isinstance(value, float) else str(value), value) for value in pictures]
+        self.slider = widgets.SelectionSlider(options=options, value=start, description=name)
+        self.slider.layout.width = f"{min(width, 560)}px"
+        self.screen = widgets.Image(value=self.frames[start], format="jpeg", width=width, height=height)
+        self.slider.observe(lambda change: self.show(change["new"]), names="value")
+        super().__init__([self.slider, self.screen])
+
+    def show(self, value: Hashable) -> None:
+        """Show the picture of one value."""
+        self.screen.value = self.frames[value]
+
+    def __repr__(self) -> str:
+        return f"A slider over {len(self.frames)} values of {self.name or 'a setting'}: run this notebook to move it."

@@ -1,5 +1,7 @@
 """The command line and the settings: what they do, and what they say when they cannot."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -26,7 +28,7 @@ def test_train_writes_weights_card_and_codes_that_agree(tiny, tmp_path, capsys):
     assert card["recipe"]["epochs"] == 1 and card["seconds"] >= 0 and "drawn" in card["data"]
     model = pretrained.load("tiny", tmp_path / "out")
     test = recipes.load("fashion", "test", quiet=True)
-    assert recipes.score(model, test.images) == pytest.approx(card["scores"], rel=1e-5)
+    assert recipes.score(model, test) == pytest.approx(card["scores"], rel=1e-5)
     assert torch.equal(codes.labels, test.labels) and codes.class_names == test.class_names
     assert "wrote" in capsys.readouterr().out
 
@@ -55,6 +57,51 @@ def test_mistakes_are_told_in_a_line(capsys):
     assert "there are no weights named 'nothing'" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         cli.main(["train", "fashion_vae", "--epochs", "0"])
+
+
+def test_a_trial_ends_after_its_steps_and_leaves_the_full_runs_checkpoint_alone(tiny, tmp_path):
+    assert cli.main([*tiny, "--steps", "3"]) == 0
+    card = pretrained.card("tiny", tmp_path / "out")
+    assert card["recipe"]["steps"] == 3 and card["recipe"]["epochs"] == 1
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["tiny-3-steps.ckpt"]
+
+
+def test_a_trial_never_replaces_the_shipped_weights(monkeypatch, capsys):
+    real = replace(recipes.load("fashion", "train", quiet=True).subset(200), is_real=True)
+    monkeypatch.setattr(recipes, "load", lambda *given: real)
+    assert cli.main(["train", "fashion_vae", "--steps", "3"]) == 1
+    assert "a trial of 3 steps must not replace the shipped weights" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_a_device_that_is_not_here_is_told(tiny, device, capsys, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert cli.main([*tiny, "--device", device]) == 1
+    assert f"there is no {device} device here" in (told := capsys.readouterr().err) and "auto, cpu" in told
+    with pytest.raises(SystemExit):
+        cli.main([*tiny, "--device", "tpu"])
+    assert "invalid choice: 'tpu'" in capsys.readouterr().err
+
+
+def test_device_and_data_reach_the_settings(tmp_path, monkeypatch, capsys):
+    seen = []
+    monkeypatch.setattr(recipes, "train", lambda *given, **named: seen.append((settings.processor_only(), settings.data_folder())))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for name in ("VAE_COURSE_DEVICE", "VAE_COURSE_DATA"):
+        monkeypatch.setenv(name, "")  # so that what the command sets is undone afterwards
+    for device, processor in (("cuda", False), ("cpu", True), ("auto", True), ("cuda", False)):
+        assert cli.main(["train", "fashion_vae", "--device", device, "--data", str(tmp_path)]) == 0
+        assert seen.pop() == (processor, tmp_path.resolve()), device
+    assert cli.main(["train", "fashion_vae", "--data", str(tmp_path / "nowhere")]) == 1
+    assert "there is no folder" in capsys.readouterr().err and not seen
+
+
+def test_of_several_processes_only_the_first_one_speaks_and_writes(tiny, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("RANK", "1")
+    assert cli.main(tiny) == 0
+    assert capsys.readouterr().out == ""
+    assert not (tmp_path / "out").exists() and not (tmp_path / "runs").exists()
 
 
 def test_settings_come_from_the_environment(monkeypatch):

@@ -89,3 +89,12 @@ def test_blocks_are_the_outputs_of_the_layers_and_leave_no_hooks():
 def test_the_style_has_ten_colours():
     figures.use_style()
     assert len({figures.colour(i) for i in range(10)}) == 10
+
+
+def test_a_computation_graph_has_an_arrow_each_way_and_crosses_where_gradients_stop():
+    nodes = {"a": (0, 2, "white"), "b": (0, 0, "white"), "c": (1.6, 1, "orange"), "d": (3.2, 1, "white")}
+    ax = figures.computation_graph(nodes, [("a", "c", "blocked"), ("b", "c", "none"), ("c", "d", "passes")], title="t")
+    arrows = [text for text in ax.texts if getattr(text, "arrow_patch", None) is not None]
+    words = [text.get_text() for text in ax.texts if text.get_text()]
+    assert len(arrows) == 3 + 2 and sorted(words) == ["a", "b", "c", "d", "✕"]
+    assert ax.get_title(loc=plt.rcParams["axes.titlelocation"]) == "t"

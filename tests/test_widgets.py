@@ -2,13 +2,14 @@
 
 import io
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 from PIL import Image
 
 from helpers.models import ModelConfig, build, decode
 from helpers.pretrained import Codes
-from helpers.widgets import LatentMap, LatentSliders, enlarged
+from helpers.widgets import LatentMap, LatentSliders, PictureSlider, enlarged, photograph
 
 
 @pytest.fixture
@@ -72,3 +73,39 @@ def test_the_map_marks_the_place():
 
 def test_it_says_what_it_is_where_nothing_runs(model):
     assert repr(LatentSliders(model)) == "Sliders over 2 latent numbers of a VAE: run this notebook to move them."
+
+
+@pytest.fixture
+def shades():
+    return {0.1: Image.new("L", (40, 30), 0), 1.0: Image.new("L", (40, 30), 128), 10.0: Image.new("L", (40, 30), 255)}
+
+
+def test_a_move_exchanges_the_picture(shades):
+    slider = PictureSlider(shades, "beta", start=1.0)
+    assert slider.slider.description == "beta" and [label for label, _ in slider.slider.options] == ["0.1", "1", "10"]
+    assert pixels(slider.screen).mean() == pytest.approx(128, abs=2)
+    for value, shade in ((10.0, 255), (0.1, 0), (1.0, 128)):
+        slider.slider.value = value
+        assert pixels(slider.screen).mean() == pytest.approx(shade, abs=2)
+    assert (slider.screen.width, slider.screen.height) == ("40", "30")
+
+
+def test_it_begins_at_the_first_picture_and_says_what_it_is(shades):
+    slider = PictureSlider(shades, "beta")
+    assert slider.slider.value == 0.1
+    assert repr(slider) == "A slider over 3 values of beta: run this notebook to move it."
+
+
+def test_pictures_that_are_not_there_are_told(shades):
+    with pytest.raises(ValueError, match="pictures only for 0.1, 1.0, 10.0"):
+        PictureSlider(shades, start=2.0)
+    with pytest.raises(ValueError, match="no pictures"):
+        PictureSlider({})
+
+
+def test_a_photograph_closes_its_figure():
+    figure, ax = plt.subplots(figsize=(2, 1))
+    ax.set_facecolor("red")
+    picture = photograph(figure, dpi=50)
+    assert picture.size == (100, 50) and picture.mode == "RGB" and not plt.fignum_exists(figure.number)
+    assert (255, 0, 0) in [colour for _, colour in picture.getcolors(5000)]

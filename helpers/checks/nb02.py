@@ -25,13 +25,20 @@ def evidence(answer) -> None:
         return torch.from_numpy(stats.multivariate_normal(mean.numpy(), covariance.numpy()).logpdf(x.numpy()))
 
     wanted = oracle(W @ W.T + sigma**2 * eye)
-    found = returned(answer, x, W, b, sigma, like=wanted, what="log p(x)")
+    try:
+        found = returned(answer, x, W, b, sigma, like=wanted, what="log p(x)")
+    except ValueError as error:
+        if "PositiveDefinite" not in str(error):
+            raise
+        raise Wrong("your covariance is not positive definite. W Wᵀ alone has rank Z and room for no more; the noise adds sigma² I.") from None
     if close(found, wanted):
         return
     if close(found, oracle(W @ W.T + sigma * eye)):
         raise Wrong("sigma is a standard deviation; the covariance needs sigma².")
     if close(found, oracle(W @ W.T + eye)):
         raise Wrong("the noise has variance sigma², not 1: the covariance of x is W Wᵀ + sigma² I.")
+    if close(found, oracle((W @ W.T).diagonal().diag() + sigma**2 * eye)):
+        raise Wrong("you left out the correlations: given z the pixels are independent, but the z that they share ties them together.")
     if close(found, oracle(sigma**2 * eye)):
         raise Wrong("that is log p(x|z = 0), one place only. Summing over all places adds W Wᵀ to the covariance.")
     if close(found, oracle(W @ W.T + sigma**2 * eye, 0 * b)):
@@ -92,6 +99,12 @@ def weights(answer) -> None:
     slip = Normal(wide @ W.T, s).log_prob(x).sum(-1) + Normal(torch.zeros(3).double(), 1.0).log_prob(wide).sum(-1)
     if any(close(found, slip - Independent(Normal(mu, width), 1).log_prob(wide)) for width in (sigma, logvar.exp())):
         raise Wrong("exp(logvar) is the variance; noise is stretched by the standard deviation, exp(logvar / 2).")
+    if close(found, picture + prior - Independent(Normal(mu, logvar.exp()), 1).log_prob(z)):
+        raise Wrong("in log q(z|x), exp(logvar) is the variance; Normal takes the standard deviation, exp(logvar / 2).")
+    if any(close(found, Normal(z @ W.T, width).log_prob(x).sum(-1) + prior - own) for width in (s**2, s**0.5)):
+        raise Wrong("s is the standard deviation of p(x|z): its variance is s², and Normal takes s itself.")
+    if close(found + logvar.sum(-1) / 2, wanted) or close(found - logvar.sum(-1) / 2, wanted):
+        raise Wrong("−½ Σ logvar is missing in log q(z|x): a narrow density is a high one.")
     if close(found - found.mean(), wanted - wanted.mean(), 1e-4):
         raise Wrong("all of them are off by one constant: a log density has its ½ log 2π and its log σ, and p(x) needs them.")
     raise Wrong("it differs from log N(x; W z, s² I) + log N(z; 0, I) − log N(z; mu, exp(logvar)) at z = mu + sigma · eps.")
@@ -121,6 +134,8 @@ def seen_hole(answer) -> None:
         raise Wrong("you left out the mean: a cloud beside the origin has a hole too.")
     if close(found, oracle(within)):
         raise Wrong("that is the mean width of the zones. Their middles are spread out as well, with covariance Cov(mu).")
+    if close(found, 0.5 * (mu.square() + logvar.exp() - 1 - logvar).sum(1).mean()):
+        raise Wrong("that is the mean rent, each zone against the prior. The hole is what the whole cloud pays, as if it were one zone.")
     if close(found, oracle(between + logvar.mean(0).exp().diag())):
         raise Wrong("average the variances, not the log-variances.")
     raise Wrong(f"for the zones tried it should be {wanted.item():.4f}, and yours is {found.item():.4f}. C = Cov(mu) + diag(mean of exp(logvar)).")

@@ -26,10 +26,16 @@ def bits(answer) -> None:
     if not close(found, wanted):
         raise Wrong(f"for q = (½, ¼, ⅛, ⅛) and p = (⅛, ½, ¼, ⅛) it is {wanted:.4g} bits, but yours is {found:.4g}.")
     never = torch.tensor([0.5, 0.5, 0.0]).double(), torch.tensor([0.25, 0.25, 0.5]).double()
-    value = torch.as_tensor(answer(*never)).double()
+    try:
+        value = torch.as_tensor(answer(*never)).double()
+    except (ValueError, ZeroDivisionError) as error:
+        raise Wrong(f"where q = 0 your code raised {type(error).__name__}: what never happens costs nothing, so leave it out.") from None
     if not close(value, 1.0):
         raise Wrong(f"what never happens (q = 0) costs nothing: 0 · log 0 counts as 0. KL((½, ½, 0) ‖ (¼, ¼, ½)) is 1 bit, yours is {value:.4g}.")
-    value = torch.as_tensor(answer(never[1], never[0])).double()
+    try:
+        value = torch.as_tensor(answer(never[1], never[0])).double()
+    except (ValueError, ZeroDivisionError) as error:
+        raise Wrong(f"where p = 0 < q your code raised {type(error).__name__}, but the divergence is infinite there.") from None
     if not value.isposinf():
         raise Wrong(f"what happens although p = 0 costs infinitely much, but yours says {value:.4g}. Add no small number to p: it hides this.")
 
@@ -71,8 +77,14 @@ def pull(answer) -> None:
         raise Wrong("beta multiplies the loss, and so its gradient.")
     if close(found, -wanted):
         raise Wrong("that is the step, not the gradient: turn the sign of both.")
+    if any(close(found * count, wanted) for count in (len(mu), mu.numel())):
+        raise Wrong("you took a mean. The loss is summed over images and latents, so each entry has its own full gradient.")
     if not close(found[0], wanted[0]):
-        raise Wrong("the gradient to mu is wrong: ½ mu² has the derivative mu.")
+        if close(found[0] * 2.5, wanted[0]):
+            raise Wrong("beta multiplies the whole loss, and so the gradient to mu as well.")
+        raise Wrong("the gradient to mu is wrong: beta · ½ mu² has the derivative beta · mu.")
+    if close(found[1] * 2.5, wanted[1]):
+        raise Wrong("beta multiplies the whole loss, and so the gradient to logvar as well.")
     sigma = torch.exp(0.5 * logvar)
     if close(found[1], 2.5 * (sigma - 1 / sigma)):
         raise Wrong("that is the gradient to σ, not to logvar = log σ²; the chain rule multiplies it by dσ/dlogvar = σ/2.")
@@ -135,23 +147,26 @@ def eigenvalues(answer) -> None:
     """Against torch.distributions for correlated covariances, in both orders of the coordinates."""
     generator = torch.Generator().manual_seed(6)
     still = False
-    for size in (2, 5):
+    for size, ridge in ((2, 2.0), (5, 0.3)):  # the slip gives a wrong number for the first, nan for the second
         m1, m2 = torch.randn(2, size, generator=generator, dtype=torch.float64)
         roots = torch.randn(2, size, size, generator=generator, dtype=torch.float64)
-        S1, S2 = roots @ roots.mT + 0.3 * torch.eye(size)
+        S1, S2 = roots @ roots.mT + ridge * torch.eye(size)
         wanted = kl_divergence(MultivariateNormal(m1, S1), MultivariateNormal(m2, S2))
         product, d = torch.linalg.solve(S2, S1), m1 - m2
         published = torch.linalg.eigvalsh(product)
         slip = 0.5 * (published - 1 - published.log()).sum() + 0.5 * d @ torch.linalg.solve(S2, d)
         value = torch.as_tensor(answer(m1, S1, m2, S2))
+        if value.is_complex():
+            raise Wrong("the value is complex. `eigvals` is right for a matrix that is not symmetric; the eigenvalues are real here, so take .real of them.")
         if value.shape == () and torch.allclose(value.double(), slip, rtol=1e-6, equal_nan=True):
             still = True
             continue
-        if value.is_complex():
-            raise Wrong("the value is complex. `eigvals` is right for a matrix that is not symmetric; the eigenvalues are real here, so take .real of them.")
         found = returned(answer, m1, S1, m2, S2, like=wanted, what="the divergence")
         if close(found, kl_divergence(MultivariateNormal(m2, S2), MultivariateNormal(m1, S1))):
             raise Wrong("that is KL(second ‖ first).")
+        mirrored = torch.linalg.eigvalsh(0.5 * (product + product.mT))
+        if close(found, 0.5 * (mirrored - 1 - mirrored.log()).sum() + 0.5 * d @ torch.linalg.solve(S2, d)):
+            raise Wrong("you made the product symmetric by averaging it with its mirror image. That is another matrix, with other eigenvalues.")
         if not close(found, wanted):
             raise Wrong(f"in {size} dimensions it differs from torch.distributions: {found:.4g} instead of {wanted:.4g}.")
     if still:

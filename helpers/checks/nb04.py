@@ -92,6 +92,9 @@ def codes_with_noise(answer) -> None:
     second = returned(answer, mu, logvar, generator, like=mu, what="z") - mu
     if close(first, second):
         raise Wrong("two calls give the same noise. Draw from the generator that is given, and do not seed it.")
+    again = returned(answer, mu, logvar, torch.Generator().manual_seed(9), like=mu, what="z") - mu
+    if not close(first, again):
+        raise Wrong("your noise does not come from the generator that is given: one seeded alike must give the same noise, or no run can be repeated.")
     shared = bool((first - first[:1]).abs().max() < 1e-4)
     probe = first if not shared else torch.cat([answer(mu[:1], logvar[:1], generator).double() - mu[:1] for _ in range(B)])
     spread = probe.square().mean(0).sqrt()

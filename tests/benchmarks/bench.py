@@ -1,0 +1,301 @@
+"""Speed of the course's training loop beside its peers, in one table: `make bench`, or `make bench QUICK=1` for minutes.
+
+Every number is a ratio within one run, or comes with the peer that it is read beside: runs take turns, the same model
+starts from the same weights, and the objective is the same, ½ Σ (x − x_hat)² + KL per image. Nothing here is a test;
+tests/test_benchmarks.py only runs each part once, on a handful of pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import logging
+import math
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.flop_counter import FlopCounterMode
+
+from helpers import models, settings
+from helpers.data import load, to_float
+from helpers.models import ModelConfig, build
+from helpers.training import bfloat16_pays, fit
+from helpers.widgets import LatentSliders
+
+CONFIG = ModelConfig("vae", "conv", (3, 32, 32), latent=64, widths=(32, 64, 128), likelihood="gaussian")
+FACES = ModelConfig("vae", "conv", (3, 64, 64), latent=64, widths=(32, 64, 128, 256))
+BATCH = 128
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured: pictures to train on and held out, the peer's epochs, steps a turn, turns, slider moves."""
+
+    train: int = 50_000
+    held_out: int = 10_000
+    epochs: int = 10
+    steps: int = 100
+    turns: int = 5
+    moves: int = 500
+
+
+QUICK = Size(train=10_000, held_out=2_000, steps=40, turns=3, moves=200)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: what was measured, what came out, and whether a goal was set and met."""
+
+    what: str
+    found: str
+    goal: str = ""
+    met: bool | None = None
+
+
+def device() -> torch.device:
+    """Return where `fit` trains."""
+    return torch.device("cuda" if torch.cuda.is_available() and not settings.processor_only() else "cpu")
+
+
+def sync() -> None:
+    """Wait for a GPU to be done; a processor always is."""
+    if device().type == "cuda":
+        torch.cuda.synchronize()
+
+
+def seconds(work: Callable[[], object], times: int) -> float:
+    """Return the median time of one call, after one that does not count."""
+    work()
+    found = []
+    for _ in range(times):
+        sync()
+        start = time.perf_counter()
+        work()
+        sync()
+        found.append(time.perf_counter() - start)
+    return statistics.median(found)
+
+
+def cost(model: torch.nn.Module, images: Tensor) -> float:
+    """Return ½ SSE + KL per held-out image, in nats: the Gaussian −ELBO at sigma 1 without its constant."""
+    return models.evaluate(model, images)["loss"] - images[0].numel() * 0.5 * math.log(2 * math.pi)
+
+
+def peer(images: Tensor, epochs: int) -> tuple[float, torch.nn.Module]:
+    """Train the same network by pythae's own trainer (Adam 1e-3); return its seconds, and the network. Needs pythae."""
+    from pythae.data.datasets import BaseDataset
+    from pythae.models import VAE, VAEConfig
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+    from pythae.trainers import BaseTrainer, BaseTrainerConfig
+
+    ours = build(CONFIG, seed=0)
+
+    class Encoder(BaseEncoder):
+        def __init__(self):
+            super().__init__()
+            self.trunk, self.to_mu, self.to_logvar = ours.trunk, ours.to_mu, ours.to_logvar
+
+        def forward(self, x):
+            features = self.trunk(x)
+            return ModelOutput(embedding=self.to_mu(features), log_covariance=self.to_logvar(features))
+
+    class Decoder(BaseDecoder):
+        def __init__(self):
+            super().__init__()
+            self.decoder = ours.decoder
+
+        def forward(self, z):
+            return ModelOutput(reconstruction=torch.sigmoid(self.decoder(z)))
+
+    theirs = VAE(VAEConfig(input_dim=CONFIG.shape, latent_dim=CONFIG.latent, reconstruction_loss="mse"), Encoder(), Decoder())
+    logging.disable(logging.WARNING)  # its trainer reports on itself
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
+        plan = BaseTrainerConfig(folder, per_device_train_batch_size=BATCH, num_epochs=epochs, learning_rate=1e-3,
+                                 no_cuda=device().type == "cpu", seed=0)  # fmt: skip
+        trainer = BaseTrainer(theirs, BaseDataset(to_float(images), torch.zeros(len(images))), training_config=plan)
+        trainer.prepare_training()
+        start = time.perf_counter()
+        for epoch in range(1, epochs + 1):  # what its train() does, without its copies of the model and its files
+            trainer.train_step(epoch)
+        sync()
+        taken = time.perf_counter() - start
+    logging.disable(logging.NOTSET)
+    trained = trainer.model  # its optimiser works on the modules in place
+    ours.trunk, ours.to_mu, ours.to_logvar = trained.encoder.trunk, trained.encoder.to_mu, trained.encoder.to_logvar
+    ours.decoder = trained.decoder.decoder
+    return taken, ours.cpu().eval()
+
+
+def time_to_the_peers_elbo(train: Tensor, held_out: Tensor, size: Size) -> list[Row]:
+    """Compare the time of the peer's epochs with that of our shortest schedule that ends at least as low, held out."""
+    try:
+        theirs, network = peer(train, size.epochs)
+    except ImportError:
+        return [Row("time to pythae's ELBO", "pythae is not installed: pip install -e '.[bench]'", "≥ 4×")]
+    target = cost(network, held_out)
+    for epochs in range(1, size.epochs + 1):
+        model = build(CONFIG, seed=0)
+        start = time.perf_counter()
+        fit(model, train, epochs=epochs, batch=BATCH, lr=4e-3, seed=0, progress=False)
+        ours, reached = time.perf_counter() - start, cost(model, held_out)
+        if reached <= target:
+            break
+    told = f"pythae {target:.2f} nats in {theirs:.0f} s ({size.epochs} epochs); fit {reached:.2f} in {ours:.0f} s ({epochs})"
+    ratio = theirs / ours
+    met = reached <= target and ratio >= 4
+    return [Row("time to pythae's held-out ½SSE + KL", f"{ratio:.1f}×: {told}", "≥ 4×", met)]
+
+
+def plain_loop(images: Tensor, steps: int) -> float:
+    """Return images per second of the loop that every tutorial shows: DataLoader, float32, Adam."""
+    model = build(CONFIG, seed=0).to(device()).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    batches = iter(DataLoader(TensorDataset(to_float(images)), batch_size=BATCH, shuffle=True, drop_last=True))
+    sync()
+    start = time.perf_counter()
+    for _, (x,) in zip(range(steps), batches, strict=False):
+        x = x.to(device())
+        loss = model.loss(x, model(x)).loss.mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    sync()
+    return steps * BATCH / (time.perf_counter() - start)
+
+
+def our_loop(images: Tensor, steps: int) -> float:
+    """Return images per second of `fit`."""
+    history = fit(build(CONFIG, seed=0), images, epochs=1, max_steps=steps, batch=BATCH, seed=0, progress=False)
+    return history.last["images_per_second"]
+
+
+def throughput(train: Tensor, size: Size) -> list[Row]:
+    """Compare `fit` with the plain loop in turns, with what the machine's matrix products could do, and with its data."""
+    steps = min(size.steps, len(train) // BATCH)
+    turns = [(our_loop(train, steps), plain_loop(train, steps)) for _ in range(size.turns)]
+    ratio = statistics.median(a / b for a, b in turns)
+    ours, plain = (statistics.median(side) for side in zip(*turns, strict=True))
+    peak, share = matmul_peak(), flops_an_image() * ours / (peaked := matmul_peak())
+    data = data_seconds(train, size.turns * 20) / (BATCH / ours)
+    return [
+        Row("images/s of fit over a plain DataLoader loop", f"{ratio:.2f}×: {ours:,.0f} against {plain:,.0f}", "≥ 2×", ratio >= 2),
+        Row("share of the measured matmul peak", f"{share:.0%} of {max(peak, peaked) / 1e9:,.0f} GFLOP/s ({kind()})"),
+        Row("data share of a training step", f"{data:.1%}", "< 3 %", data < 0.03),
+    ]
+
+
+def kind() -> str:
+    """Return the precision in which `fit` multiplies here."""
+    return "bfloat16" if bfloat16_pays(device()) else "float32"
+
+
+def matmul_peak(side: int = 2048) -> float:
+    """Return the floating-point operations per second of a large matrix product in the precision of `fit`."""
+    a = torch.randn(side, side, device=device(), dtype=getattr(torch, kind()))
+    return 2 * side**3 / seconds(lambda: a @ a, 5)
+
+
+def flops_an_image() -> float:
+    """Return the floating-point operations of convolutions and matrix products in one picture's share of a training step."""
+    model, x = build(CONFIG, seed=0), torch.rand(2, *CONFIG.shape)
+    with FlopCounterMode(display=False) as counter:
+        model.loss(x, model(x)).loss.mean().backward()
+    return counter.get_total_flops() / 2
+
+
+def data_seconds(images: Tensor, times: int) -> float:
+    """Return the time in which a batch is picked, moved and made ready, as in `fit`."""
+    order = torch.randperm(len(images))
+
+    def pick() -> None:
+        which = order[torch.randint(len(images) - BATCH + 1, ()).item() :][:BATCH]
+        to_float(images[which].to(device())).contiguous(memory_format=torch.channels_last)
+
+    return seconds(pick, times)
+
+
+def memory(train: int) -> list[Row]:
+    """Return the most memory that a process needs to train, PyTorch itself and the pictures included."""
+    found = subprocess.run(
+        [sys.executable, __file__, "--memory", str(train)], capture_output=True, text=True, check=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+    )  # fmt: skip
+    whole, before = (float(word) for word in found.stdout.split()[-2:])
+    what = "peak memory of fit" + (" on the GPU" if device().type == "cuda" else "")
+    return [Row(what, f"{whole:,.0f} MB" + (f", of which {before:,.0f} MB before the first step" if before else ""))]
+
+
+def measure_memory(train: int) -> None:
+    """Print this process's peak memory after a few steps of `fit`, and before them, in MB."""
+    images = load("cifar10", "train", quiet=True).images[:train]
+    unit = 1e6 if sys.platform == "darwin" else 1e3  # bytes there, kilobytes elsewhere
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    fit(build(CONFIG), images, epochs=1, max_steps=5, batch=min(BATCH, len(images)), progress=False)
+    if device().type == "cuda":
+        print(torch.cuda.max_memory_allocated() / 1e6, 0)
+    else:
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, before)
+
+
+def slider(moves: int) -> list[Row]:
+    """Measure a move of a slider, from value to encoded picture, on one core."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        sliders, taken = LatentSliders(build(FACES, seed=0)), []
+        for move in range(moves + 5):
+            start = time.perf_counter()
+            sliders.move(move % 8, 3 * math.sin(move))
+            taken.append(1e3 * (time.perf_counter() - start))
+    finally:
+        torch.set_num_threads(threads)
+    late = sorted(taken[5:])[int(0.95 * moves)]
+    return [Row("slider step, 64×64 model, one core", f"{late:.1f} ms (95th percentile)", "≤ 16 ms", late <= 16)]
+
+
+def table(rows: list[Row]) -> str:
+    """Return the rows as one table in Markdown."""
+    verdicts = {None: "", True: "✔", False: "✘"}
+    lines = [("measured", "found", "goal", ""), ("---",) * 4]
+    lines += [(row.what, row.found, row.goal, verdicts[row.met]) for row in rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def measure(size: Size) -> list[Row]:
+    """Measure everything."""
+    train, held_out = load("cifar10", "train").images[: size.train], load("cifar10", "test").images[: size.held_out]
+    size = replace(size, train=len(train), held_out=len(held_out))
+    rows = [*throughput(train, size), *memory(size.train), *slider(size.moves)]
+    return [*time_to_the_peers_elbo(train, held_out, size), *rows]
+
+
+def main(words: list[str] | None = None) -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer pictures and turns: minutes rather than a quarter of an hour")
+    parser.add_argument("--memory", type=int, metavar="N", help=argparse.SUPPRESS)
+    arguments = parser.parse_args(words)
+    warnings.simplefilter("ignore")
+    if arguments.memory:
+        return measure_memory(arguments.memory)
+    where = torch.cuda.get_device_name() if device().type == "cuda" else f"{torch.get_num_threads()} threads"
+    print(f"torch {torch.__version__}, {where}, {kind()}, {models.parameter_count(build(CONFIG)):,} parameters")
+    print(table(measure(QUICK if arguments.quick else Size())))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""Guards on answers/theory.md: each question answered, each link, claim and picture there, each figure as its script draws it."""
+
+import ast
+import importlib.util
+import json
+import re
+import sys
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from helpers import pretrained
+
+ROOT = Path(__file__).parent.parent
+THEORY = ROOT / "answers" / "theory.md"
+KINDS = {"Theory": range(1, 5), "Written exam": range(5, 8), "Quiz": range(8, 13), "Lecture notes": range(13, 29)}
+LETTERS = {8: "b", 9: "c", 10: "c", 12: "b"}  # 11 is true or false
+LINK = re.compile(r"(!?)\[([^\[\]]*)\]\(((?:[^()\s]|\([^()\s]*\))+)\)")
+SLIP = re.compile(r"\\[^A-Za-z\s]")  # Markdown takes these backslashes for itself, and the formula breaks
+
+
+def answers(text: str) -> dict[int, tuple[str, str, str]]:
+    """Return {number: (kind, question, answer)} of every `## n. question` heading, in order; a number twice is an error."""
+    found: dict[int, tuple[str, str, str]] = {}
+    for kind, part in re.findall(r"^# (.+?)\n(.*?)(?=^# |\Z)", text, flags=re.M | re.S):
+        for number, question, body in re.findall(r"^## (\d+)\. (.+?)\n(.*?)(?=^## |\Z)", part, flags=re.M | re.S):
+            assert int(number) not in found, f"question {number} is answered twice"
+            found[int(number)] = (kind, question, body.strip())
+    return found
+
+
+def shortcomings(text: str) -> list[str]:
+    """Return what is wrong with the set of answers: missing, misplaced, short, without its letter or its last line."""
+    found, wrong = answers(text), []
+    if list(found) != list(range(1, 29)):
+        wrong.append(f"the questions are {list(found)}, not 1 to 28 in order")
+    for number, (kind, question, body) in found.items():
+        *_, last = body.splitlines() or [""]
+        if number not in KINDS.get(kind, ()):
+            wrong.append(f"{number} stands under {kind}")
+        if len(body.split()) < (100 if number in KINDS["Quiz"] else 600 if number in KINDS["Written exam"] else 250):
+            wrong.append(f"{number} is too short: {len(body.split())} words")
+        if not last.startswith("**See:** ") or not LINK.search(last):
+            wrong.append(f"{number} does not end with a link to what shows it")
+        if number == 11 and "**Answer: False.**" not in body:
+            wrong.append("11 is not answered False")
+        if number in LETTERS:
+            rejected = set(re.findall(r"^- \*\*\(([a-d])\) is wrong", body, flags=re.M))
+            if f"**Answer: ({LETTERS[number]}).**" not in body or rejected != set("abcd") - {LETTERS[number]}:
+                wrong.append(f"{number} does not choose ({LETTERS[number]}) and reject each of the others")
+            if not all(f"({letter})" in question for letter in "abcd"):
+                wrong.append(f"{number} does not state its options")
+    return wrong
+
+
+@cache
+def notebook(path: Path) -> tuple[set[str], set[str]]:
+    """Return a notebook's heading anchors, as Jupyter makes them, and the sentences of its claims."""
+    cells = json.loads(path.read_text())["cells"]
+    sources = {kind: ["".join(c["source"]) for c in cells if c["cell_type"] == kind] for kind in ("markdown", "code")}
+    headings = re.findall(r"^#+ (.+)$", "\n".join(sources["markdown"]), flags=re.M)
+    calls = [node for code in sources["code"] for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
+    claims = [call.args[0] for call in calls if getattr(call.func, "id", "") == "claim" and call.args]
+    sentences = {one.value for one in claims if isinstance(one, ast.Constant)}
+    return {heading.replace(" ", "-") for heading in headings}, sentences
+
+
+def anchors(path: Path) -> set[str]:
+    """Return the anchors of a notebook's or a Markdown file's headings."""
+    if path.suffix == ".ipynb":
+        return notebook(path)[0]
+    headings = re.findall(r"^#+ (.+)$", path.read_text(), flags=re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def broken(text: str, folder: Path) -> list[str]:
+    """Return every link, picture and quoted claim of a page in `folder` that has no target."""
+    wrong = []
+    for line in text.splitlines():
+        links = list(LINK.finditer(line))
+        for link, following in zip(links, [*links, None][1:], strict=True):
+            address, _, anchor = link[3].partition("#")
+            path = (folder / address).resolve()
+            if not path.is_file():
+                wrong.append(f"no such file: {address}")
+                continue
+            if anchor and anchor not in anchors(path):
+                wrong.append(f"no such heading: {link[3]}")
+            said = line[link.end() : following.start() if following else len(line)]
+            for sentence in re.findall(r'claim "([^"]+)"', said):
+                if path.suffix != ".ipynb" or sentence not in notebook(path)[1]:
+                    wrong.append(f"{address} makes no such claim: {sentence}")
+        wrong += ["claim before any link"] * ('claim "' in (line[: links[0].start()] if links else line))
+    return wrong
+
+
+def test_every_question_is_answered():
+    assert shortcomings(THEORY.read_text()) == []
+
+
+def test_every_link_picture_and_claim_has_its_target():
+    assert broken(THEORY.read_text(), THEORY.parent) == []
+
+
+def test_the_formulas_survive_markdown():
+    text = THEORY.read_text()
+    assert SLIP.findall(text) == []
+    outside = re.sub(r"\$\$.*?\$\$", "", text, flags=re.S)
+    assert all(line.count("$") % 2 == 0 for line in outside.splitlines())
+    math = re.findall(r"\$\$(.*?)\$\$|\$([^$\n]+)\$", text, flags=re.S)
+    assert len(math) > 300
+    for formula in ("".join(pair) for pair in math):
+        assert formula.count("{") == formula.count("}"), formula
+        assert formula.count(r"\left") - formula.count(r"\leftarrow") == formula.count(r"\right"), formula
+        assert "<" not in formula and formula == formula.strip("\n"), formula
+
+
+def test_measured_numbers_are_those_of_the_course():
+    text = THEORY.read_text()
+    assert "17.9 for the plain autoencoder, 18.4 for the VAE" in text
+    assert [round(pretrained.card(f"fashion_{name}")["scores"]["sse"], 1) for name in ("ae", "vae")] == [17.9, 18.4]
+    cells = json.loads((ROOT / "notebooks" / "03_kl_divergence.ipynb").read_text())["cells"]
+    printed = "".join("".join(out.get("text", "")) for cell in cells for out in cell.get("outputs", ()))
+    width, distance = "0.12 with the term and 0.0007 without", "1.75 against 12.1"
+    for label, said in (("typical width σ", width), ("distance of μ from the origin", distance)):
+        assert said in " ".join(text.split())
+        stored = re.search(rf"^{label} +(\S+) +(\S+)$", printed, flags=re.M)
+        assert stored, f"notebook 03 has no stored output with a line for {label}"
+        quoted = re.findall(r"\d+\.\d+", said)
+        assert np.allclose([float(v) for v in stored.groups()], [float(v) for v in quoted], rtol=0.1), label
+
+
+def test_these_guards_notice_what_they_are_for():
+    text = THEORY.read_text()
+    assert "not 1 to 28" in shortcomings(text.replace("## 14. ", "## 140. "))[0]
+    assert any("8 does not choose (b)" in line for line in shortcomings(text.replace("**Answer: (b).**", "**Answer: (a).**")))
+    assert any("9 does not choose" in line for line in shortcomings(text.replace("- **(d) is wrong.**", "- **(d)**")))
+    assert any("13 is too short" in line for line in shortcomings(re.sub(r"(## 13\. .+?\n).*?(?=## 14)", r"\1", text, flags=re.S)))
+    assert any("no such file" in line for line in broken(text.replace("03_kl_divergence.ipynb", "03_k.ipynb"), THEORY.parent))
+    assert any("no such heading" in line for line in broken(text.replace("#Two-heads", "#Three-heads"), THEORY.parent))
+    assert any("no such claim" in line for line in broken(text.replace('claim "Pathwise: 4', 'claim "Pathwise: 5'), THEORY.parent))
+    assert any("no such file" in line for line in broken(text.replace("docs/autoencoder.png", "docs/a.png"), THEORY.parent))
+    assert SLIP.findall(r"$a\,b$") and not SLIP.findall(r"$a\thinspace b$")
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "reparameterization"])
+def test_each_figure_is_what_its_script_draws(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(ROOT / "docs"), *sys.path])
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", ROOT / "docs" / f"{name}.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    drawn, stored = script.main(tmp_path), ROOT / "docs" / f"{name}.png"
+    assert drawn == tmp_path / f"{name}.png" and stored.stat().st_size < 200 * 1024
+    ours, theirs = (np.asarray(Image.open(path).convert("L"), float) / 255 for path in (drawn, stored))
+    assert ours.shape == theirs.shape and abs(ours - theirs).mean() < 0.01  # fonts may differ by a hair
+
+
+def test_the_pictured_garment_is_drawn_whatever_data_is_here(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(ROOT / "docs"), *sys.path])
+    from autoencoder import drawn_garment
+
+    monkeypatch.setenv("VAE_COURSE_STANDINS", "1")
+    expected = drawn_garment()
+    monkeypatch.setenv("VAE_COURSE_STANDINS", "0")
+    monkeypatch.setenv("VAE_COURSE_SEED", "3")
+    assert drawn_garment().equal(expected)
