@@ -87,7 +87,7 @@ def main(folder: Path = FOLDER) -> Path:
     trapezoid(ax, 7.9, 10.3, 0, (0.5, 1.45), DECODER, "decoder\n$\\hat{x} = D(z)$")
     column(ax, 6.4, 0, model.config.latent, "")
     ax.text(6.4, 0.55, "latent code  $z$", ha="center", va="bottom", fontsize=12, color=LATENT, weight="bold")
-    ax.text(6.4, -0.66, "the bottleneck", ha="center", va="top", fontsize=9.5, color=PALE)
+    ax.text(6.4, -0.66, "latent space: the bottleneck", ha="center", va="top", fontsize=9.5, color=PALE)
     for place, text in ((3.7, reading), (9.1, drawing)):
         ax.text(place, 1.72, text, ha="center", va="bottom", fontsize=9.5, color=INK)
     for left, right in ((1.85, 2.42), (5.0, 6.15), (6.65, 7.82), (10.4, 10.97)):

@@ -41,7 +41,7 @@ def blocks(part: nn.Module, x: Tensor) -> list[Block]:
     found: list[Block] = []
 
     def note(layer: nn.Module, _, output: Tensor) -> None:
-        names = {nn.Linear: "Linear", nn.Conv2d: "Conv", nn.ConvTranspose2d: "Conv, transposed"}
+        names = {nn.Linear: "Linear", nn.Conv2d: "Conv", nn.ConvTranspose2d: "Convᵀ"}
         found.append(Block(tuple(output.shape[1:]), names[type(layer)]))
 
     kinds = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
@@ -88,13 +88,17 @@ def picture(ax: Axes, x: Tensor, centre: float, name: str) -> None:
 
 
 def side(ax: Axes, layers: list[Block], places: list[float], tint: str, name: str) -> None:
-    """Draw the layers of the encoder or the decoder, with its name over them."""
+    """Draw the layers of the encoder or the decoder, with its name over them; a label that would touch the last one goes lower."""
+    lines: list[float] = []
     for block, place in zip(layers, places, strict=True):
         if len(block.shape) == 1:
             ax.add_patch(Rectangle((place - 0.13, -block.height / 2), 0.26, block.height, fc=tint, ec="white", lw=0.5, alpha=0.9))
         else:
             feature_maps(ax, block, place, tint)
         low = -block.height / 2 - (0.16 if len(block.shape) == 1 else 0.3)
+        if lines and abs(low - lines[-1]) < 0.6 and len(block.label) > 6:
+            low = lines[-1] - 0.62
+        lines.append(low)
         ax.text(place, low, block.label, ha="center", va="top", fontsize=9, color=INK)
         ax.text(place, low - 0.3, block.layer, ha="center", va="top", fontsize=7.5, color=PALE)
     if places:

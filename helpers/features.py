@@ -26,7 +26,7 @@ class FeatureConfig:
 
     shape: tuple[int, int, int] = (3, 32, 32)
     stem: int = 24
-    widths: tuple[int, ...] = (48, 144, 160)
+    widths: tuple[int, ...] = (48, 160, 192)
     outputs: int = 10
     task: str = "classes"
 
@@ -77,7 +77,7 @@ class FeatureNetwork(nn.Module):
         return self.head(self.features(x))
 
 
-def shifted_and_mirrored(x: Tensor, noise: torch.Generator, reach: int = 2) -> Tensor:
+def shifted_and_mirrored(x: Tensor, noise: torch.Generator, reach: int = 3) -> Tensor:
     """Return each picture moved by up to `reach` pixels either way (the border reflected) and mirrored or not, at random."""
     n, _, height, width = x.shape
     padded = F.pad(x, (reach,) * 4, mode="reflect")

@@ -55,7 +55,7 @@ def gaussian_kl(mu: Tensor, logvar: Tensor) -> Tensor:
 def active_units(mu: Tensor, threshold: float = 0.01) -> Tensor:
     """Return which latents a model uses: whether the posterior mean varies over the data, (Z,) bool.
 
-    Var_x mu_z(x) > threshold          (Burda, Grosse & Salakhutdinov 2016, section 5: threshold 0.01)
+    Var_x mu_z(x) > threshold          (Burda, Grosse & Salakhutdinov 2016, section 5.2: threshold 0.01)
 
     mu: (N, Z), the posterior means of N ≥ 2 pictures; never samples of z, whose variance is about 1 where nothing is used.
     NaN counts as unused. Raises ShapeError on anything but two axes and two rows. Built in notebook 06.
@@ -68,7 +68,7 @@ def active_units(mu: Tensor, threshold: float = 0.01) -> Tensor:
 def free_bits_kl(mu: Tensor, logvar: Tensor, free: float) -> Tensor:
     """Return the KL to N(0, I) in which every latent pays for `free` nats at least: one number, the batch's, in nats per image.
 
-    Σ_z max(free, mean_B KL_z)          (Kingma and others 2016, appendix C.8)
+    Σ_z max(free, mean_B KL_z)          (Kingma and others 2016, appendix C.8, equation 15)
 
     mu, logvar: (B, Z); free ≥ 0. Returns a scalar, never below `free` · Z and never below the mean of `gaussian_kl`; a latent
     under the floor gets no gradient. It is no KL divergence: report `gaussian_kl` beside it. NaN in gives NaN out. Raises

@@ -39,7 +39,7 @@ CIFAR10 = {"shape": (3, 32, 32), "latent": 128, "likelihood": "gaussian", "sigma
 RECIPES = {
     "fashion_ae": Recipe("fashion", ModelConfig("ae", "fc", (1, 28, 28), latent=2, widths=(512, 256)), epochs=60),
     "fashion_vae": Recipe("fashion", ModelConfig("vae", "fc", (1, 28, 28), latent=2, widths=(512, 256)), epochs=60),
-    "cifar10_features": Recipe("cifar10", FeatureConfig(), epochs=14, batch=250, lr=4e-3),
+    "cifar10_features": Recipe("cifar10", FeatureConfig(), epochs=24, batch=250, lr=4e-3, decay=0.02),
     "cifar10_fc_vae": Recipe("cifar10", ModelConfig("vae", "fc", widths=(171,), **CIFAR10), epochs=30, codes=2000,
                              features="cifar10_features"),
     "cifar10_conv_vae": Recipe("cifar10", ModelConfig("vae", "conv", widths=(32, 64, 128), **CIFAR10), epochs=30, codes=2000,

@@ -2,6 +2,7 @@
 
 import torch
 from scipy.stats import chi, chi2
+from torch import nn
 from torch.distributions import MultivariateNormal, Normal
 
 from helpers.objective import gaussian_kl
@@ -84,6 +85,34 @@ def two_rulers(training, validation, scale=1.0):
         return recon + training * kl, scale * recon + validation * kl
 
     return losses
+
+
+def plan_with(side_of, count):
+    def conv_plan(channels, side, widths, kernel=4, stride=2, padding=1):
+        rows = []
+        for width in widths:
+            side = side_of(side, kernel, stride, padding)
+            rows.append([width, side, count(kernel, channels, width, side)])
+            channels = width
+        return torch.tensor(rows)
+
+    return conv_plan
+
+
+def right_side(n, k, s, p):
+    return (n + 2 * p - k) // s + 1
+
+
+def unchained_plan(channels, side, widths, kernel=4, stride=2, padding=1):
+    rows = []
+    for width in widths:
+        side = right_side(side, kernel, stride, padding)
+        rows.append([width, side, kernel**2 * channels * width + width])
+    return torch.tensor(rows)
+
+
+def on_its_side(x):
+    return x.permute(0, 3, 2, 1)
 
 
 SLIPS = [
@@ -172,6 +201,24 @@ SLIPS = [
     ("06.3", lambda p, cycles=4, share=0.5: p * cycles % 1, "all of it"),
     ("06.4", two_rulers(1.0, 1.0), "changed its optimum"),
     ("06.4", two_rulers(0.00025, 0.00025, 2.0), "weigh their terms differently"),
-    ("06.5", lambda mu, logvar, eps: (mu.var(0) > 0.1).sum(), "standard deviation"),
+    ("06.5", lambda mu, logvar, eps: (mu.var(0) > 0.1).sum(), "you miss one"),
+    ("06.5", lambda mu, logvar, eps: (mu.std(0) > 0.01).sum(), "some that are silent"),
     ("06.5", lambda mu, logvar, eps: (mu.var(1) > 0.01).sum(), "along axis 0"),
+    ("07.1", plan_with(lambda n, k, s, p: (n + 2 * p - k) // s, lambda k, a, b, n: k * k * a * b + b), "one too small"),
+    ("07.1", plan_with(lambda n, k, s, p: -(-(n + 2 * p - k) // s) + 1, lambda k, a, b, n: k * k * a * b + b), "rounded down"),
+    ("07.1", plan_with(right_side, lambda k, a, b, n: k * k * a * b), "biases are missing"),
+    ("07.1", plan_with(right_side, lambda k, a, b, n: k * k * a * b * n * n + b), "shared"),
+    ("07.1", plan_with(right_side, lambda k, a, b, n: k * a * b + b), "kernel²"),
+    ("07.1", unchained_plan, "as if it read the picture"),
+    ("07.2", lambda a, b: nn.ConvTranspose2d(a, b, 3, 2, 1), "One short"),
+    ("07.2", lambda a, b: nn.ConvTranspose2d(a, b, 3, 2, 1, output_padding=1), "checkerboard"),
+    ("07.2", lambda a, b: nn.Upsample(scale_factor=2), "should become"),
+    ("07.3", lambda x: x.permute(1, 0, 2, 3).reshape(len(x), -1), "several pictures"),
+    ("07.3", lambda x: x.flatten(), "should be"),
+    ("07.3", lambda x: None, "returns nothing"),
+    ("07.4", on_its_side, "on their side"),
+    ("07.4", lambda x: on_its_side(x).reshape(len(x), x.shape[2], x.shape[3], -1), "not where they belong"),
+    ("07.5", lambda i, y: (i.float() / 255 - y).square().flatten(1).sum(1), "need a sigmoid"),
+    ("07.5", lambda i, y: (i.float() / 127.5 - 1 - torch.sigmoid(y)).abs().flatten(1).sum(1), "no output that matches"),
+    ("07.5", lambda i, y: (i.float() / 255 - torch.sigmoid(y)).square().flatten(1).mean(1), "too little or too much"),
 ]

@@ -22,10 +22,10 @@ def test_settings_that_cannot_be_built_are_explained():
 
 def test_every_augmented_picture_is_a_shift_of_the_picture_or_of_its_mirror_image():
     x = torch.rand(40, 2, 9, 9, generator=generator())
-    moved, padded = shifted_and_mirrored(x, generator(1)), F.pad(x, (2, 2, 2, 2), mode="reflect")
+    moved, padded = shifted_and_mirrored(x, generator(1)), F.pad(x, (3, 3, 3, 3), mode="reflect")
     kinds = set()
     for picture, source in zip(moved, padded, strict=True):
-        windows = {(i, j): source[:, i : i + 9, j : j + 9] for i in range(5) for j in range(5)}
+        windows = {(i, j): source[:, i : i + 9, j : j + 9] for i in range(7) for j in range(7)}
         plain = {at for at, window in windows.items() if torch.equal(picture, window)}
         mirrored = {(*at, "mirrored") for at, window in windows.items() if torch.equal(picture, window.flip(2))}
         assert plain | mirrored

@@ -15,7 +15,7 @@ from helpers.data.sources import NoSplit, find
 from helpers.data.standins import artist
 from helpers.data.store import is_prepared
 
-NOTEBOOKS = dict.fromkeys(("00", "01", "03", "04", "05", "06"), ("fashion",))
+NOTEBOOKS = dict.fromkeys(("00", "01", "03", "04", "05", "06"), ("fashion",)) | {"07": ("cifar10",), "08": ("fashion", "cifar10")}
 OFFICIAL = {name: (folder,) for name, folder in IDX_FOLDERS.items()} | {
     "cifar10": (CIFAR_FOLDER, "cifar-10-python.tar.gz"),
     "celeba": (CELEBA_FOLDER,),

@@ -1,0 +1,36 @@
+"""Solutions to the exercises of notebook 07, with the reason for each."""
+
+import torch
+from torch import nn
+
+
+def conv_plan(channels, side, widths, kernel=4, stride=2, padding=1):
+    """07.1: ⌊(n + 2p − k)/s⌋ + 1 places a side; k² · in · out weights and `out` biases, however many places there are."""
+    rows = []
+    for width in widths:
+        side = (side + 2 * padding - kernel) // stride + 1
+        rows.append([width, side, kernel**2 * channels * width + width])
+        channels = width
+    return torch.tensor(rows)
+
+
+def up_stage(channels_in, channels_out):
+    """07.2: (n − 1)·2 + 4 − 2·1 = 2n, and 4 is a multiple of 2, so that every place is written by as many windows."""
+    return nn.ConvTranspose2d(channels_in, channels_out, kernel_size=4, stride=2, padding=1)
+
+
+def flatten_pictures(x):
+    """07.3: name the axis that must survive (the batch), not the size that one data set happened to have."""
+    return x.flatten(1)
+
+
+def for_imshow(x):
+    """07.4: permute moves axes; reshape keeps the values in their order and only counts them off anew."""
+    return x.permute(0, 2, 3, 1)
+
+
+def picture_error(images, x_logits):
+    """07.5: a sigmoid reaches (0, 1), so the targets must lie there too. (Or keep [−1, 1] and use tanh.)"""
+    x = images.float() / 255
+    x_hat = torch.sigmoid(x_logits)
+    return (x - x_hat).square().flatten(1).sum(1)
