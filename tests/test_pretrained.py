@@ -83,3 +83,16 @@ def test_damage_is_noticed(tmp_path):
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(WeightsError, match="fashion_vae"):
         pretrained.load("fashion_vea")
+
+
+@pytest.mark.parametrize("name", pretrained.names())
+def test_the_readme_quotes_the_card(name):
+    rows = (pretrained.FOLDER.parents[1] / "README.md").read_text().splitlines()
+    row, scores = next(line for line in rows if line.startswith(f"| `{name}`")), pretrained.card(name)["scores"]
+    if "accuracy" in scores:
+        assert f"accuracy {scores['accuracy']:.3f}" in row
+    else:
+        digits = 0 if "bits_per_dim" in scores else 1
+        assert f"recon {scores['recon']:.{digits}f}".replace("-", "−") in row
+        assert scores["kl"] == 0 or f"KL {scores['kl']:.{digits}f}" in row
+        assert "bits_per_dim" not in scores or f"{scores['bits_per_dim']:.2f} bits" in row
