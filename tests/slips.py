@@ -1,10 +1,13 @@
 """Typical wrong solutions of the exercises, each with words that the check must find for it: (number, solution, words)."""
 
+import math
+
 import torch
 from scipy.stats import chi, chi2
 from torch import nn
 from torch.distributions import MultivariateNormal, Normal
 
+from helpers import latent
 from helpers.objective import gaussian_kl
 
 
@@ -115,6 +118,14 @@ def on_its_side(x):
     return x.permute(0, 3, 2, 1)
 
 
+def squared_length(r_a, r_b, omega, t):
+    return (1 - t) ** 2 * r_a**2 + t**2 * r_b**2 + 2 * t * (1 - t) * r_a * r_b * math.cos(omega)
+
+
+def unit_slerp(a, b, t):
+    return latent.slerp(a, b, t) / latent.slerp(a, b, t).norm()
+
+
 SLIPS = [
     ("00.1", lambda images: images.float() / 256, "white is 255"),
     ("00.1", lambda images: images.double() / 255, "float64"),
@@ -221,4 +232,15 @@ SLIPS = [
     ("07.5", lambda i, y: (i.float() / 255 - y).square().flatten(1).sum(1), "need a sigmoid"),
     ("07.5", lambda i, y: (i.float() / 127.5 - 1 - torch.sigmoid(y)).abs().flatten(1).sum(1), "no output that matches"),
     ("07.5", lambda i, y: (i.float() / 255 - torch.sigmoid(y)).square().flatten(1).mean(1), "too little or too much"),
+    ("08.1", lambda r_a, r_b, omega, t: (1 - t) * r_a + t * r_b, "cuts the corner"),
+    ("08.1", lambda r_a, r_b, omega, t: math.hypot((1 - t) * r_a, t * r_b), "right angles only"),
+    ("08.1", squared_length, "take its root"),
+    ("08.2", lambda t, moved, n: torch.linspace(t[0].item(), t[-1].item(), n), "unevenly as before"),
+    ("08.2", lambda t, moved, n: torch.linspace(0, moved.sum().item(), n), "amounts of *way*"),
+    ("08.3", lambda a, b, t: latent.lerp(a, b, t), "straight line"),
+    ("08.3", lambda a, b, t: a.norm() * unit_slerp(a, b, t), "direction is right"),
+    ("08.3", lambda a, b, t: (a.norm() * b.norm()) ** 0.5 * unit_slerp(a, b, t), "it must be the end itself"),
+    ("08.4", lambda a, b, t: ((1 - t) * a.float() + t * b.float()).to(torch.uint8), "round first"),
+    ("08.4", lambda a, b, t: ((1 - t) * a.float() + t * b.float()).round(), "uint8"),
+    ("08.4", lambda a, b, t: (t * a.float() + (1 - t) * b.float()).round().to(torch.uint8), "grey levels from"),
 ]
