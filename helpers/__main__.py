@@ -50,7 +50,7 @@ def choose_data(folder: Path) -> None:
 def scores(arguments: argparse.Namespace) -> None:
     """Evaluate a shipped model on the held-out pictures of this machine, beside what its card records."""
     about = pretrained.card(arguments.name)
-    held_out = load(about["recipe"]["data"], "test")
+    held_out = load(about["recipe"]["data"], about["recipe"].get("held_out", "test"))
     found = recipes.score(pretrained.load(arguments.name), held_out, about["recipe"].get("features"))
     print(f"recorded on {about['data']}")
     for key, value in found.items():

@@ -1,7 +1,8 @@
 """The models that ship with the course: a name goes in; a trained model, its story and its latent codes come out.
 
 A file `weights/NAME.safetensors` holds half-precision weights and a card: configuration, recipe, data, seed, held-out scores
-and a checksum. `weights/NAME.codes.safetensors` holds what the model's encoder says of held-out pictures.
+and a checksum. `weights/NAME.codes.safetensors` holds what the model's encoder says of held-out pictures, and, of a feature
+network, `weights/NAME.reference.safetensors` the features of real held-out pictures, to which others can be compared.
 """
 
 from __future__ import annotations
@@ -29,12 +30,17 @@ class WeightsError(RuntimeError):
 
 @dataclass(frozen=True)
 class Codes:
-    """A model's posterior over held-out pictures: mu, logvar (N, Z) float32 (logvar None for an autoencoder), labels (N,)."""
+    """A model's posterior over held-out pictures, and what is known about them.
+
+    mu, logvar: (N, Z) float32 (logvar None for an autoencoder);  labels: (N,) int64, or None;  attributes: (N, A) bool, or None
+    """
 
     mu: Tensor
     logvar: Tensor | None
     labels: Tensor | None
     class_names: tuple[str, ...] = ()
+    attributes: Tensor | None = None
+    attribute_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.mu)
@@ -42,7 +48,7 @@ class Codes:
 
 def names(folder: Path = FOLDER) -> list[str]:
     """Return the names of the models that are here."""
-    return sorted(path.stem for path in Path(folder).glob("*.safetensors") if ".codes" not in path.name)
+    return sorted(path.stem for path in Path(folder).glob("*.safetensors") if "." not in path.stem)
 
 
 def load(name: str, folder: Path = FOLDER) -> Autoencoder | VAE | FeatureNetwork:
@@ -68,9 +74,17 @@ def card(name: str, folder: Path = FOLDER) -> dict:
 def codes(name: str, folder: Path = FOLDER) -> Codes:
     """Return the latent codes of held-out pictures that ship with a model."""
     tensors, about = read(weight_file(f"{name}.codes", folder))
-    mu, logvar, labels = tensors["mu"].float(), tensors.get("logvar"), tensors.get("labels")
-    logvar, labels = None if logvar is None else logvar.float(), None if labels is None else labels.long()
-    return Codes(mu, logvar, labels, tuple(about.get("class_names", ())))
+    casts = {"logvar": Tensor.float, "labels": Tensor.long, "attributes": Tensor.bool}
+    known = {key: None if (value := tensors.get(key)) is None else cast(value) for key, cast in casts.items()}
+    tables = {key: tuple(about.get(key, ())) for key in ("class_names", "attribute_names")}
+    return Codes(tensors["mu"].float(), **known, **tables)
+
+
+def reference(name: str, folder: Path = FOLDER) -> Tensor:
+    """Return a shipped feature network's features (N, F) float32 of real held-out pictures: what pictures are compared with
+    where the real ones are not at hand. `card(f"{name}.reference")` says of which pictures.
+    """
+    return read(weight_file(f"{name}.reference", folder))[0]["features"].float()
 
 
 def describe(name: str) -> str:
@@ -132,6 +146,13 @@ def save(model: nn.Module, name: str, about: dict, folder: Path = FOLDER) -> Pat
 
 def save_codes(name: str, kept: Codes, about: dict, folder: Path = FOLDER) -> Path:
     """Write latent codes beside a model's weights."""
-    tensors = {"mu": kept.mu, "logvar": kept.logvar, "labels": None if kept.labels is None else kept.labels.to(torch.uint8)}
-    present = {key: value for key, value in tensors.items() if value is not None}
-    return write(Path(folder) / f"{name}.codes.safetensors", present, {**about, "class_names": list(kept.class_names)})
+    tensors = {"mu": kept.mu, "logvar": kept.logvar, "labels": kept.labels, "attributes": kept.attributes}
+    whole = {"labels", "attributes"}
+    present = {k: v.to(torch.uint8) if k in whole else v for k, v in tensors.items() if v is not None}
+    tables = {"class_names": list(kept.class_names), "attribute_names": list(kept.attribute_names)}
+    return write(Path(folder) / f"{name}.codes.safetensors", present, {**about, **tables})
+
+
+def save_reference(name: str, features: Tensor, about: dict, folder: Path = FOLDER) -> Path:
+    """Write a feature network's features (N, F) of real pictures beside its weights."""
+    return write(Path(folder) / f"{name}.reference.safetensors", {"features": features}, about)

@@ -19,8 +19,9 @@ from helpers.training import CheckpointError, first_process, fit
 class Recipe:
     """What to train on what, and for how long: the arguments of `fit` by their names, and what is kept of the result.
 
-    codes: of how many held-out pictures the latent codes ship (None: all);  features: the network for the Fréchet distance of
-    samples (None: not scored);  licence: of the weights.
+    codes: of how many held-out pictures the latent codes ship, or, of a feature network, the features (None: all)
+    features: the network for the Fréchet distance of samples (None: not scored);  held_out: the split that scores are taken on
+    mirrored: whether each picture is trained on a second time, left and right exchanged;  licence: of the weights
     """
 
     data: str
@@ -32,18 +33,27 @@ class Recipe:
     decay: float = 0.0
     codes: int | None = None
     features: str | None = None
+    held_out: str = "test"
+    mirrored: bool = False
     licence: str = "MIT"
 
 
+NON_COMMERCIAL = "non-commercial research and education only, as CelebA, on which it was trained"
 CIFAR10 = {"shape": (3, 32, 32), "latent": 128, "likelihood": "gaussian", "sigma": "learned"}
 RECIPES = {
     "fashion_ae": Recipe("fashion", ModelConfig("ae", "fc", (1, 28, 28), latent=2, widths=(512, 256)), epochs=60),
     "fashion_vae": Recipe("fashion", ModelConfig("vae", "fc", (1, 28, 28), latent=2, widths=(512, 256)), epochs=60),
-    "cifar10_features": Recipe("cifar10", FeatureConfig(), epochs=24, batch=250, lr=4e-3, decay=0.02),
+    "cifar10_features": Recipe("cifar10", FeatureConfig(), epochs=24, batch=250, lr=4e-3, decay=0.02, codes=5000),
     "cifar10_fc_vae": Recipe("cifar10", ModelConfig("vae", "fc", widths=(171,), **CIFAR10), epochs=30, codes=2000,
                              features="cifar10_features"),
     "cifar10_conv_vae": Recipe("cifar10", ModelConfig("vae", "conv", widths=(32, 64, 128), **CIFAR10), epochs=30, codes=2000,
                                features="cifar10_features"),
+    "mnist_vae": Recipe("mnist", ModelConfig("vae", "conv", (1, 28, 28), latent=10, widths=(32, 64, 64)), epochs=20),
+    "celeba_features": Recipe("celeba", FeatureConfig((3, 64, 64), 16, (32, 64, 128, 192), 40, "attributes"), epochs=8, batch=250,
+                              lr=4e-3, decay=0.02, held_out="valid", licence=NON_COMMERCIAL),
+    "celeba_vae": Recipe("celeba", ModelConfig("vae", "conv", (3, 64, 64), latent=64, widths=(32, 64, 128, 256),
+                                               likelihood="gaussian", sigma="learned"), epochs=20, mirrored=True,
+                         features="celeba_features", held_out="valid", licence=NON_COMMERCIAL),
 }  # fmt: skip
 
 
@@ -66,7 +76,7 @@ def train(
     """
     plan = recipe(name)
     epochs = plan.epochs if epochs is None else epochs
-    train_set, test_set = load(plan.data, "train"), load(plan.data, "test")
+    train_set, test_set = load(plan.data, "train"), load(plan.data, plan.held_out)
     if not train_set.is_real and Path(out).resolve() == pretrained.FOLDER.resolve():
         raise DataError(
             f"the real {plan.data} is not here, and weights of drawn pictures must not replace the shipped ones. "
@@ -79,7 +89,8 @@ def train(
     task = {"beta": plan.beta} if isinstance(plan.config, ModelConfig) else {
         "objective": recognition_loss, "targets": train_set.labels if plan.config.task == "classes" else train_set.attributes
     }  # fmt: skip
-    history = fit(model, train_set, epochs=epochs, max_steps=steps, batch=plan.batch, lr=plan.lr, decay=plan.decay,
+    images = torch.cat([train_set.images, train_set.images.flip(3)]) if plan.mirrored else train_set.images
+    history = fit(model, images, epochs=epochs, max_steps=steps, batch=plan.batch, lr=plan.lr, decay=plan.decay,
                   held_out=test_set.subset(2000) if "beta" in task else None,
                   checkpoint=Path(runs) / f"{name}{trial}.ckpt", **task)  # fmt: skip
     print(history)
@@ -95,6 +106,8 @@ def train(
         "parameters": models.parameter_count(model), "seconds": round(sum(history.column("seconds"))),
         "command": f"python -m helpers train {name}",
     }  # fmt: skip
+    if isinstance(plan.config, FeatureConfig):
+        about["outputs"] = train_set.class_names if plan.config.task == "classes" else train_set.attribute_names
     if not first_process():
         return None
     try:
@@ -122,9 +135,12 @@ def keep(model: nn.Module, name: str, about: dict, held_out: Dataset, plan: Reci
             values.copy_(values.half())
     model.eval()
     path = pretrained.save(model, name, about | {"scores": score(model, held_out, plan.features)}, out)
+    kept = held_out if plan.codes is None else held_out.subset(min(plan.codes, len(held_out)))
+    about = {"data": f"{held_out.source}, {held_out.split}", "licence": plan.licence}
     if isinstance(plan.config, ModelConfig):
-        codes = codes_of(model, held_out if plan.codes is None else held_out.subset(plan.codes))
-        pretrained.save_codes(name, codes, {"data": held_out.source, "licence": plan.licence}, out)
+        pretrained.save_codes(name, codes_of(model, kept), about, out)
+    else:
+        pretrained.save_reference(name, fidelity.features_of(model, kept.images), about, out)
     return path
 
 
@@ -134,7 +150,8 @@ def codes_of(model: models.LatentModel, pictures: Dataset) -> pretrained.Codes:
         mu, logvar = models.posterior(model, pictures.images)
     else:
         mu, logvar = models.codes(model, pictures.images), None
-    return pretrained.Codes(mu, logvar, pictures.labels, pictures.class_names)
+    known = pictures.labels, pictures.class_names, pictures.attributes, pictures.attribute_names
+    return pretrained.Codes(mu, logvar, *known)
 
 
 def score(model: nn.Module, held_out: Dataset, features: str | None = None) -> dict[str, float]:

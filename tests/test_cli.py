@@ -7,6 +7,8 @@ import torch
 
 from helpers import __main__ as cli
 from helpers import pretrained, recipes, settings, training
+from helpers.data import to_float
+from helpers.features import FeatureConfig
 from helpers.models import ModelConfig
 from helpers.recipes import Recipe
 from helpers.settings import SettingError
@@ -31,6 +33,35 @@ def test_train_writes_weights_card_and_codes_that_agree(tiny, tmp_path, capsys):
     assert recipes.score(model, test) == pytest.approx(card["scores"], rel=1e-5)
     assert torch.equal(codes.labels, test.labels) and codes.class_names == test.class_names
     assert "wrote" in capsys.readouterr().out
+
+
+def test_train_writes_a_feature_network_with_the_names_of_its_outputs_and_features_to_compare_with(tiny, tmp_path, monkeypatch):
+    plan = Recipe("celeba", FeatureConfig((3, 64, 64), 2, (4, 4), 40, "attributes"), epochs=1, batch=50, codes=30, held_out="valid")
+    faces = {split: recipes.load("celeba", split, n=100, quiet=True) for split in ("train", "valid")}
+    names = faces["train"].attribute_names
+    monkeypatch.setattr(recipes, "load", lambda name, split: faces[split])
+    monkeypatch.setitem(recipes.RECIPES, "tiny", replace(plan, config=replace(plan.config, outputs=len(names))))
+    assert cli.main(tiny) == 0
+    network, card = pretrained.load("tiny", tmp_path / "out"), pretrained.card("tiny", tmp_path / "out")
+    assert tuple(card["outputs"]) == names and card["scores"]["images"] == 100
+    features = pretrained.reference("tiny", tmp_path / "out")
+    wanted = network.features(to_float(faces["valid"].images[:30])).detach()
+    assert features.dtype == torch.float32 and torch.allclose(features, wanted, rtol=2e-3, atol=1e-3)
+    assert pretrained.names(tmp_path / "out") == ["tiny"]
+
+
+def test_a_mirrored_recipe_sees_every_picture_both_ways(tiny, monkeypatch):
+    seen = []
+
+    def look(model, images, **named):
+        seen.append(images)
+        return training.History([{"seconds": 0.0}])
+
+    monkeypatch.setitem(recipes.RECIPES, "tiny", replace(TINY, mirrored=True))
+    monkeypatch.setattr(recipes, "fit", look)
+    assert cli.main(tiny) == 0
+    given = recipes.load("fashion", "train", quiet=True).images
+    assert torch.equal(seen[0][: len(given)], given) and torch.equal(seen[0][len(given) :], given.flip(-1))
 
 
 def test_drawn_pictures_never_replace_the_shipped_weights(tiny, capsys):

@@ -1,6 +1,7 @@
 """The shipped weights: they load, say where they come from, agree with their codes, and damage is noticed."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -32,6 +33,27 @@ def test_the_codes_reproduce_the_recorded_kl(name):
         kl = objective.gaussian_kl(codes.mu, codes.logvar)
         chance = 5 * kl.std().item() / len(kl) ** 0.5 if len(kl) < card["scores"]["images"] else 0  # where only some ship
         assert kl.mean().item() == pytest.approx(card["scores"]["kl"], rel=5e-3, abs=chance)
+
+
+def test_the_codes_of_faces_know_their_attributes():
+    codes, network = pretrained.codes("celeba_vae"), pretrained.card("celeba_features")
+    assert codes.attributes.shape == (len(codes), 40) and codes.attributes.dtype == torch.bool and codes.labels is None
+    assert list(codes.attribute_names) == network["outputs"] and "Smiling" in codes.attribute_names
+    assert "non-commercial" in network["licence"] and "non-commercial" in pretrained.card("celeba_vae")["licence"]
+
+
+@pytest.mark.parametrize("name", [name for name in pretrained.names() if name.endswith("_features")])
+def test_the_reference_features_agree_with_the_recorded_accuracy(name):
+    """The head, put on the features that ship, must be as often right as the card says of pictures."""
+    network, features, card = pretrained.load(name), pretrained.reference(name), pretrained.card(name)
+    assert features.shape == (len(features), network.config.widths[-1]) and features.isfinite().all()
+    if name == "celeba_features":
+        right = ((network.head(features) > 0) == pretrained.codes("celeba_vae").attributes).float().mean()
+        assert right.item() == pytest.approx(card["scores"]["accuracy"], abs=5e-4)
+    else:  # their labels are those of the codes, which are of the first pictures too
+        labels = pretrained.codes("cifar10_conv_vae").labels
+        right = (network.head(features[: len(labels)]).argmax(1) == labels).float().mean()
+        assert right.item() == pytest.approx(card["scores"]["accuracy"], abs=0.03)
 
 
 def test_recipes_and_shipped_weights_are_the_same_models():
@@ -67,7 +89,12 @@ def test_weights_survive_the_round_trip_in_half_precision(tmp_path):
     pretrained.save_codes("tiny", kept, {}, tmp_path)
     again = pretrained.codes("tiny", tmp_path)
     assert torch.equal(again.labels, kept.labels) and torch.allclose(again.mu, kept.mu, atol=1e-2)
-    assert again.class_names == ("a", "b")
+    assert again.class_names == ("a", "b") and again.attributes is None
+    faces = replace(kept, labels=None, attributes=torch.randn(5, 3) > 0, attribute_names=("Smiling", "Bald", "Male"))
+    pretrained.save_codes("tiny", faces, {}, tmp_path)
+    again = pretrained.codes("tiny", tmp_path)
+    assert again.labels is None and torch.equal(again.attributes, faces.attributes)
+    assert again.attribute_names == faces.attribute_names
 
 
 def test_damage_is_noticed(tmp_path):
