@@ -1,8 +1,9 @@
-"""The course from the command line: `python -m helpers data …`, `train NAME`, `scores NAME`; thin, over the same functions."""
+"""The course from the command line: `python -m helpers data …`, `train`, `scores`, `grade`; thin, over the same functions."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from contextlib import redirect_stdout
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import torch
 
-from helpers import pretrained, recipes
+from helpers import grading, pretrained, recipes
 from helpers.data import DataError, cli, load
+from helpers.grading import GradeError
 from helpers.pretrained import WeightsError
 from helpers.settings import SettingError
 from helpers.training import CheckpointError, OutOfMemory, TrainingDiverged, first_process
@@ -58,6 +60,17 @@ def scores(arguments: argparse.Namespace) -> None:
         print(f"{key:>12}: recorded {'–' if recorded is None else format(recorded, '.3f'):>10}   now {value:10.3f}")
 
 
+def grade(arguments: argparse.Namespace) -> None:
+    """Run students' copies of notebooks, and say of each exercise whether it is solved."""
+    reports = []
+    for path in arguments.notebooks:
+        reports.append(grading.grade(path, arguments.limit))
+        if not arguments.json:
+            print(reports[-1], flush=True)
+    if arguments.json:
+        print(json.dumps([report.to_dict() for report in reports], indent=1, ensure_ascii=False))
+
+
 def positive(text: str) -> int:
     """Return a whole number of at least 1."""
     number = int(text)
@@ -83,6 +96,11 @@ def parser() -> argparse.ArgumentParser:
     two = commands.add_parser("scores", help="evaluate a shipped model beside its recorded scores")
     two.add_argument("name", help=", ".join(pretrained.names()))
     two.set_defaults(run=scores)
+    three = commands.add_parser("grade", help="run students' copies of notebooks and report each exercise")
+    three.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK")
+    three.add_argument("--limit", type=positive, default=600, help="seconds for one notebook (default: 600)")
+    three.add_argument("--json", action="store_true", help="for a program to read")
+    three.set_defaults(run=grade)
     return top
 
 
@@ -91,7 +109,7 @@ def main(words: list[str] | None = None) -> int:
     arguments = parser().parse_args(words)
     try:
         arguments.run(arguments)
-    except (DataError, WeightsError, SettingError, CheckpointError, TrainingDiverged, OutOfMemory, OSError) as error:
+    except (DataError, WeightsError, SettingError, CheckpointError, TrainingDiverged, OutOfMemory, GradeError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -48,7 +48,7 @@ RECIPES = {
                              features="cifar10_features"),
     "cifar10_conv_vae": Recipe("cifar10", ModelConfig("vae", "conv", widths=(32, 64, 128), **CIFAR10), epochs=30, codes=2000,
                                features="cifar10_features"),
-    "mnist_vae": Recipe("mnist", ModelConfig("vae", "conv", (1, 28, 28), latent=10, widths=(32, 64, 64)), epochs=20),
+    "mnist_vae": Recipe("mnist", ModelConfig("vae", "conv", (1, 28, 28), latent=10, widths=(32, 64, 64)), epochs=12),
     "celeba_features": Recipe("celeba", FeatureConfig((3, 64, 64), 16, (32, 64, 128, 192), 40, "attributes"), epochs=8, batch=250,
                               lr=4e-3, decay=0.02, held_out="valid", licence=NON_COMMERCIAL),
     "celeba_vae": Recipe("celeba", ModelConfig("vae", "conv", (3, 64, 64), latent=64, widths=(32, 64, 128, 256),
