@@ -256,15 +256,17 @@ def slider(moves: int) -> list[Row]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        sliders, taken = LatentSliders(build(FACES, seed=0)), []
+        sliders, taken, computed = LatentSliders(build(FACES, seed=0)), [], []
         for move in range(moves + 5):
-            start = time.perf_counter()
+            start, cpu = time.perf_counter(), time.process_time()
             sliders.move(move % 8, 3 * math.sin(move))
+            computed.append(1e3 * (time.process_time() - cpu))
             taken.append(1e3 * (time.perf_counter() - start))
     finally:
         torch.set_num_threads(threads)
-    late = sorted(taken[5:])[int(0.95 * moves)]
-    return [Row("slider step, 64×64 model, one core", f"{late:.1f} ms (95th percentile)", "≤ 16 ms", late <= 16)]
+    late, work = (sorted(times[5:])[int(0.95 * moves)] for times in (taken, computed))
+    told = f"{late:.1f} ms (95th percentile; {work:.1f} ms of computing: the rest is waiting for the core)"
+    return [Row("slider step, value to JPEG, 64×64 model, one core", told, "≤ 16 ms", late <= 16)]
 
 
 def table(rows: list[Row]) -> str:
