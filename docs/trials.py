@@ -68,7 +68,7 @@ def from_mixture(model: models.VAE, pictures: torch.Tensor) -> float:
     """Return the Fréchet distance of what samples from a mixture, fitted to the pictures' codes, decode to."""
     noise = torch.Generator().manual_seed(0)
     z = models.reparameterize(*models.posterior(model, pictures), noise)
-    drawn = latent.MixtureSampler(z, parts=10, seed=0).picks(len(pictures), noise)
+    drawn = latent.mixture_picks(latent.fit_mixture(z, 10), len(pictures), noise)
     return fidelity.frechet_distance(models.decode(model, drawn), pictures, "celeba_features").value
 
 

@@ -227,3 +227,45 @@ def computation_graph(
     ax.set(title=title, xlim=(-0.3, 3.5), ylim=(-0.4, 2.4))
     ax.set_axis_off()
     return ax
+
+
+def heat_table(
+    values: Tensor, rows: Sequence[str], columns: Sequence[str], title: str = "", form: str = "{:.2f}", ax: Axes | None = None
+) -> Axes:
+    """Draw a table of numbers (R, C), the darker the larger, from 0 or less to 1 or more, each written into its field."""
+    table = np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values, dtype=float)
+    ax = axes(ax, 0.75 * len(columns) + 1.8, 0.32 * len(rows) + 0.9)
+    ax.imshow(table, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for row, column in np.ndindex(table.shape):
+        ink = "white" if table[row, column] > 0.6 else "#222222"
+        ax.text(column, row, form.format(table[row, column]), ha="center", va="center", fontsize=9, color=ink)
+    ax.set_xticks(range(len(columns)), columns, fontsize=9)
+    ax.set_yticks(range(len(rows)), rows, fontsize=9)
+    ax.tick_params(length=0)
+    ax.set_title(title)
+    ax.grid(False)
+    return ax
+
+
+def response_matrix(
+    values: Tensor, rows: Sequence[str], columns: Sequence[str], title: str = "", limit: float | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw a signed matrix (R, C) as coloured squares with their values: blue below zero, white at it, red above.
+
+    limit: the value at which the colours end (default: the largest); a value beyond it keeps its number and the end's colour.
+    """
+    ax = axes(ax, 0.52 * len(columns) + 2.2, 0.42 * len(rows) + 1.7)
+    values = values.detach().double()
+    limit = float(values.abs().max()) if limit is None else limit
+    ax.pcolormesh(values.flip(0).numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit, edgecolors="white", linewidth=1.5)
+    for (i, j), value in np.ndenumerate(values.numpy()):
+        ink = "white" if abs(value) > 0.65 * limit else "#333333"
+        said = f"{value:.1f}".replace("-0.0", "0.0")
+        ax.text(j + 0.5, len(rows) - i - 0.5, said, ha="center", va="center", fontsize=8.5, color=ink)
+    ax.set_xticks(np.arange(len(columns)) + 0.5, columns, rotation=40, ha="right", rotation_mode="anchor")
+    ax.set_yticks(len(rows) - np.arange(len(rows)) - 0.5, rows)
+    ax.tick_params(length=0)
+    ax.grid(False)
+    ax.spines[:].set_visible(False)
+    ax.set_title(title)
+    return ax

@@ -5,13 +5,20 @@ Codes (N, Z) go in, points (n, Z) come out; pictures go in, distances to the nea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from helpers.data import to_float
-from helpers.objective import ShapeError, same_shape
+from helpers import models
+from helpers.data import Dataset, to_float
+from helpers.objective import ShapeError, covariance_root, gaussian_kl, same_shape
+from helpers.pretrained import Codes
+
+
+class RegionError(ValueError):
+    """A region of latent space cannot be sampled: an impossible size, an unknown attribute, no members; the message says which."""
 
 
 class PathError(ValueError):
@@ -142,3 +149,246 @@ def corner_grid(corners: Tensor, side: int, between: Callable[[Tensor, Tensor, T
     t = torch.linspace(0, 1, side, dtype=torch.float64)
     left, right = between(corners[0], corners[2], t), between(corners[1], corners[3], t)  # (side, Z), downwards
     return between(left, right, t).transpose(0, 1).flatten(0, 1)  # (across, down, Z) → (side², Z)
+
+
+def kl_per_latent(mu: Tensor, logvar: Tensor) -> Tensor:
+    """Return the mean KL of each latent over pictures, (Z,) nats; the sum over latents is the mean of `gaussian_kl`.
+
+    KL_z = ½ mean_N (mu² + exp(logvar) − 1 − logvar) ≥ I(x; z_z)          (Hoffman & Johnson 2016)
+
+    mu, logvar: (N, Z), the posteriors of N pictures. It says how much a latent is used, not what for. Raises ShapeError. Built in
+    notebook 10.
+    """
+    same_shape(mu=mu, logvar=logvar)
+    if mu.ndim != 2 or not len(mu):
+        raise ShapeError(f"mu and logvar must be (N, Z) with at least one picture, but they are {tuple(mu.shape)}.")
+    return gaussian_kl(mu.reshape(-1, 1), logvar.reshape(-1, 1)).reshape(mu.shape).mean(0)
+
+
+def ranked_by_kl(mu: Tensor, logvar: Tensor) -> Tensor:
+    """Return the numbers of the latents, (Z,) int64 counted from 0, the one with most KL first. Built in notebook 10."""
+    return kl_per_latent(mu, logvar).argsort(descending=True, stable=True)
+
+
+def traversal(z: Tensor, dim: int, values: Sequence[float] | Tensor) -> Tensor:
+    """Return copies of a point in which one latent takes given values and the rest stay: (T, Z).
+
+    z^(t) = z + (t − z_dim) e_dim
+
+    z: (Z,); dim: 0 to Z − 1; values: (T,), for example linspace(-3, 3, 13). Raises ShapeError on another shape of z, and PathError
+    when there is no such latent or a number is not finite. Built in notebook 10.
+    """
+    values = torch.as_tensor(values, dtype=z.dtype, device=z.device)
+    if z.ndim != 1 or values.ndim != 1:
+        shapes = f"{tuple(z.shape)} and {tuple(values.shape)}"
+        raise ShapeError(f"a traversal takes one point (Z,) through a row of values (T,); yours are {shapes}.")
+    if not 0 <= dim < len(z):
+        raise PathError(f"there is no latent {dim}; this point has the latents 0 to {len(z) - 1}.")
+    if not (z.isfinite().all() and values.isfinite().all()):
+        raise PathError("the point or a value is NaN or infinite. (norm.ppf is, at 0 and at 1.)")
+    path = z.repeat(len(values), 1)
+    path[:, dim] = values
+    return path
+
+
+def code_of(model: models.LatentModel, picture: Tensor) -> Tensor:
+    """Return the code (Z,) of one picture (C, H, W), uint8 or in [0, 1]. Raises ShapeError when the model reads another size.
+
+    Built in notebook 10.
+    """
+    wanted, found = tuple(model.config.shape), tuple(picture.shape)
+    if found == (1, *wanted):
+        picture = picture[0]
+    elif found != wanted:
+        raise ShapeError(f"this model reads pictures (C, H, W) of shape {wanted}, but yours is {found}; resize it first.")
+    return models.codes(model, picture[None])[0]
+
+
+def positive(value: float, what: str) -> float:
+    """Return a finite number above 0 as a float. Raises RegionError on anything else."""
+    number = float(value) if isinstance(value, (int, float, Tensor)) and not isinstance(value, bool) else float("nan")
+    if not 0 < number < float("inf"):
+        raise RegionError(f"{what} is {value!r}; it must be a finite number above 0.")
+    return number
+
+
+def posteriors(mu: Tensor, logvar: Tensor) -> None:
+    """Raise ShapeError or RegionError unless mu and logvar are posteriors of some pictures, (N, Z) each, without NaN."""
+    same_shape(mu=mu, logvar=logvar)
+    if mu.ndim != 2 or not len(mu):
+        raise ShapeError(f"mu and logvar must be (N, Z), one row a picture, but they are {tuple(mu.shape)}.")
+    if not (mu.isfinite().all() and logvar.isfinite().all()):
+        raise RegionError("mu or logvar holds NaN or infinity; look at the codes before you draw from them.")
+
+
+def tempered_picks(n: int, size: int, temperature: float, generator: torch.Generator) -> Tensor:
+    """Return n points (n, size) of the prior with its standard deviation multiplied by a temperature.
+
+    z = T eps ~ N(0, T² I),  so that |z| ≈ T √size          T = 1 is the prior
+
+    Raises RegionError unless 0 < T < ∞. (At T = 0 all points would be one; decode zeros instead.) Built in notebook 09.
+    """
+    return positive(temperature, "the temperature") * prior_picks(n, size, generator)
+
+
+def shell_picks(n: int, size: int, radius: float, generator: torch.Generator) -> Tensor:
+    """Return n points (n, size), uniform on the sphere of a radius around the origin.
+
+    z = radius · eps / |eps|          (a normal vector has no preferred direction: Muller 1959)
+
+    Raises RegionError unless 0 < radius < ∞. Built in notebook 09.
+    """
+    return positive(radius, "the radius") * torch.nn.functional.normalize(prior_picks(n, size, generator), dim=1)
+
+
+def aggregate_picks(mu: Tensor, logvar: Tensor, n: int, generator: torch.Generator) -> Tensor:
+    """Return n points (n, Z) of the aggregate posterior q(z) = 1/N Σ_i N(mu_i, exp(logvar_i)) of N pictures.
+
+    A picture at random, then a point of its posterior (Makhzani and others 2015; Hoffman & Johnson 2016). These are the codes of
+    faces that exist, with noise: a ceiling for samplers, not a generator of new ones.
+    mu, logvar: (N, Z). Raises ShapeError, and RegionError on NaN. Built in notebook 09.
+    """
+    posteriors(mu, logvar)
+    which = torch.randint(len(mu), (n,), generator=generator)
+    return models.reparameterize(mu[which], logvar[which], generator)
+
+
+def neighbour_picks(mu: Tensor, logvar: Tensor, n: int, widths: float, generator: torch.Generator) -> Tensor:
+    """Return n points (n, Z) around one picture's code: its posterior, made wider.
+
+    z = mu + widths · exp(logvar / 2) · eps          widths = 1 is q(z|x)
+
+    mu, logvar: (Z,). Raises ShapeError, and RegionError on NaN or unless 0 < widths < ∞. Built in notebook 09.
+    """
+    posteriors(mu[None], logvar[None])
+    return mu + positive(widths, "widths") * torch.exp(0.5 * logvar) * prior_picks(n, len(mu), generator)
+
+
+class Mixture(NamedTuple):
+    """A mixture of normal distributions: weights (K,), means (K, Z), and lower triangular roots (K, Z, Z) of the covariances."""
+
+    weights: Tensor
+    means: Tensor
+    roots: Tensor
+
+
+def fit_mixture(codes: Tensor, components: int, seed: int = 0) -> Mixture:
+    """Return a mixture of K normal distributions fitted to codes (N, Z): scikit-learn's GaussianMixture, full covariances.
+
+    p(z) = Σ_k weights_k N(z; means_k, roots_k roots_kᵀ), by expectation–maximisation from k-means; 0.01 is added to variances.
+
+    Raises ShapeError, and RegionError on NaN or fewer than two codes a component. Built in notebook 09.
+    """
+    from sklearn.mixture import GaussianMixture  # a second to import, and not needed elsewhere
+
+    if codes.ndim != 2:
+        raise ShapeError(f"codes must be (N, Z), but they are {tuple(codes.shape)}.")
+    if not codes.isfinite().all():
+        raise RegionError("the codes hold NaN or infinity.")
+    if not 1 <= components <= len(codes) // 2:
+        raise RegionError(f"{components} components cannot be fitted to {len(codes)} codes; each needs two at the least.")
+    found = GaussianMixture(components, reg_covar=0.01, tol=0.01, max_iter=60, random_state=seed).fit(codes.double().numpy())
+    parts = (torch.from_numpy(part) for part in (found.weights_, found.means_, found.covariances_))
+    weights, means, covariances = parts
+    return Mixture(weights.float(), means.float(), covariance_root(covariances, "a component's covariance").float())
+
+
+def mixture_picks(mixture: Mixture, n: int, generator: torch.Generator) -> Tensor:
+    """Return n points (n, Z) of a mixture: first the component, by its weight, then a point of it. Built in notebook 09."""
+    which = torch.multinomial(mixture.weights, n, replacement=True, generator=generator)
+    eps = prior_picks(n, mixture.means.shape[1], generator)
+    points = torch.empty_like(eps)
+    for k in which.unique().tolist():
+        chosen = which == k
+        points[chosen] = mixture.means[k] + eps[chosen] @ mixture.roots[k].T
+    return points
+
+
+def members(known: Codes | Dataset, wanted: Mapping[str, bool]) -> Tensor:
+    """Return which pictures have all the wanted attributes, (N,) bool: `members(codes, {"Smiling": True, "Male": False})`.
+
+    known: anything with attributes (N, A) and attribute_names. Raises RegionError when an attribute does not exist (the message
+    lists those that do), or when no picture is left. Built in notebook 09.
+    """
+    if known.attributes is None:
+        raise RegionError("nothing is known of these pictures' attributes.")
+    missing = [name for name in wanted if name not in known.attribute_names]
+    if missing or not wanted:
+        told = f"there is no attribute {missing[0]!r}" if missing else "no attribute was asked for"
+        raise RegionError(f"{told}. There are: {', '.join(known.attribute_names)}.")
+    columns = [known.attributes[:, known.attribute_names.index(name)] == value for name, value in wanted.items()]
+    found = torch.stack(columns).all(0)
+    if not found.any():
+        told = " and ".join(name if value else f"not {name}" for name, value in wanted.items())
+        raise RegionError(f"not one of the {len(found):,} pictures is {told}: this region has no members.")
+    return found
+
+
+def attribute_picks(known: Codes, wanted: Mapping[str, bool], n: int, generator: torch.Generator) -> Tensor:
+    """Return n points (n, Z) of the region of wanted attributes: the normal distribution fitted to its members' codes.
+
+    With m members the fitted covariance shrinks towards that of all codes, by Z / (m + Z), so that a small region has no flat side.
+    Raises RegionError as `members`, or when there is only one. Built in notebook 09.
+    """
+    mu = known.mu[members(known, wanted)]
+    if len(mu) < 2:
+        raise RegionError("this region has one member only, and one point has no spread; use neighbour_picks around it.")
+    share = mu.shape[1] / (len(mu) + mu.shape[1])
+    root = covariance_root((1 - share) * torch.cov(mu.T) + share * torch.cov(known.mu.T), "the region's covariance").float()
+    return mu.mean(0) + prior_picks(n, mu.shape[1], generator) @ root.T
+
+
+def attribute_direction(points: Tensor, has: Tensor) -> Tensor:
+    """Return the mean of the points that have an attribute minus the mean of those that do not: a difference vector.
+
+    d = mean(points | has) − mean(points | has not)          (Larsen and others 2016; White 2016)
+
+    points: (N, ...), codes or pictures (uint8 or in [0, 1]); has: (N,) bool. Returns (...) float32. Raises ShapeError, and
+    RegionError when all have it or none. Built in notebook 09.
+    """
+    if has.shape != points.shape[:1] or has.dtype != torch.bool:
+        raise ShapeError(f"has must be ({len(points)},) bool, one for each point; yours is {tuple(has.shape)} {has.dtype}.")
+    if not has.any() or has.all():
+        share = "all" if has.all() else "none"
+        raise RegionError(f"{share} of the {len(has):,} points have the attribute: there is nothing to compare with.")
+    return to_float(points[has]).mean(0) - to_float(points[~has]).mean(0)
+
+
+def partial_directions(points: Tensor, attributes: Tensor) -> Tensor:
+    """Return each attribute's own effect on points, the other attributes held fixed: the least-squares coefficients, (A, Z).
+
+    min_{c, B} Σ_i |points_i − c − a_i B|²          B_k: what changes when attribute k flips and no other does
+
+    points: (N, Z); attributes: (N, A) bool. Raises ShapeError; RegionError when an attribute is never or always there, or is fixed
+    by the others, so that its own effect cannot be told from theirs. Built in notebook 09.
+    """
+    if points.ndim != 2 or attributes.ndim != 2 or len(points) != len(attributes):
+        shapes = f"{tuple(points.shape)} and {tuple(attributes.shape)}"
+        raise ShapeError(f"points (N, Z) and attributes (N, A) of the same pictures are needed; yours are {shapes}.")
+    a = attributes.double() - attributes.double().mean(0)
+    if torch.linalg.matrix_rank(a) < a.shape[1]:
+        raise RegionError("an attribute is constant, or follows from the others: its own effect cannot be told. Leave it out.")
+    z = points.double() - points.double().mean(0)
+    return torch.linalg.lstsq(a, z).solution.float()
+
+
+def orthogonal_to(direction: Tensor, others: Tensor, covariance: Tensor | None = None) -> Tensor:
+    """Return what is left of a direction (Z,) when its components along others (K, Z) are taken out (Gram & Schmidt).
+
+    v = d − Oᵀ (O M Oᵀ)⁺ O M d,  so that O M v = 0          M = covariance⁻¹; I where none is given
+
+    With the covariance (Z, Z) of the codes, right angles are those in which a linear discriminant of each other attribute,
+    o M z (Fisher 1936), stays as it is. Others may depend on each other, or be none. Raises ShapeError, CovarianceError, and
+    RegionError when nothing is left. Built in notebook 09.
+    """
+    if others.ndim != 2 or direction.shape != others.shape[1:]:
+        raise ShapeError(f"a direction (Z,) and others (K, Z) are needed; yours: {tuple(direction.shape)}, {tuple(others.shape)}.")
+    size = len(direction)
+    root = torch.eye(size).double() if covariance is None else covariance_root(covariance, "the covariance")
+    if root.shape != (size, size):
+        raise ShapeError(f"the covariance must be {(size, size)}, but it is {tuple(root.shape)}.")
+    d, o = (torch.linalg.solve_triangular(root, part.double().T, upper=False) for part in (direction[None], others))  # whitened
+    left = d - o @ torch.linalg.lstsq(o, d, driver="gelsd").solution if len(others) else d
+    if left.norm() <= 1e-6 * d.norm():
+        raise RegionError("the direction is a combination of the others: nothing is left of it.")
+    return (root @ left)[:, 0].to(direction.dtype)

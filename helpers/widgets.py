@@ -1,11 +1,14 @@
 """Live controls for the notebooks: a model, or finished pictures, go in; sliders that change the picture at every move come out.
 
-Pictures travel as JPEG through `widgets.Image`, and sliders call back through `observe`: no new figure a move, no flicker.
+Pictures travel as JPEG through `widgets.Image`, and sliders call back through `observe`: no new figure a move, no flicker. The
+browser holds a slider's next value back until the kernel has dealt with the last one, then sends the newest: nothing piles up.
 """
 
 from __future__ import annotations
 
+import html
 import io
+import math
 from collections.abc import Hashable, Mapping, Sequence
 
 import ipywidgets as widgets
@@ -17,7 +20,9 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from helpers import pretrained, settings
 from helpers.figures import colour, tile
+from helpers.latent import code_of, kl_per_latent, ranked_by_kl
 from helpers.models import LatentModel, decode
 from helpers.pretrained import Codes
 
@@ -34,6 +39,13 @@ def enlarged(x_hat: Tensor, side: int) -> Image.Image:
     array = np.uint8(255 * tile(x_hat, 1) + 0.5)
     picture = Image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array).convert("RGB")
     return picture.resize((side, side), Image.Resampling.BICUBIC)
+
+
+def close(widget: widgets.Widget) -> None:
+    """Close a widget with everything in it, so that neither kernel nor browser keeps it."""
+    for child in getattr(widget, "children", ()):
+        close(child)
+    widget.close()
 
 
 class LatentMap:
@@ -67,45 +79,193 @@ class LatentMap:
         return picture
 
 
+SLIDER_STEP = 0.05  # of an arrow key, in latent units
+LEG, TICK = 40, 60  # a walk: steps from one place to the next, milliseconds between two steps
+
+
+class Walk:
+    """A smooth path without an end through K numbers: from where it begins to one random place after another.
+
+    t(s) = cos φ · a + sin φ · b,   φ = π/2 · (3 f² − 2 f³),   f the fraction of the leg from a to b that is done
+
+    If a and b are independent draws from N(0, I), so is every point between them (cos² + sin² = 1); a straight line would pass
+    through the bland middle (notebook 08). The cubic brings the speed to zero at both ends of a leg: the path has no corner.
+    """
+
+    def __init__(self, start: Tensor, reach: float, generator: torch.Generator) -> None:
+        self.places, self.reach, self.generator = [start.double()], reach, generator
+
+    def at(self, step: int) -> Tensor:
+        """Return the numbers (K,) at a step ≥ 0, within ±reach (or ±start, where that lies further out)."""
+        leg, done = divmod(step, LEG)
+        while len(self.places) < leg + 2:
+            self.places.append(torch.randn(len(self.places[0]), generator=self.generator, dtype=torch.float64))
+        f = done / LEG
+        phi = math.pi / 2 * (3 * f**2 - 2 * f**3)
+        bound = self.places[0].abs().clamp(min=self.reach)
+        return (math.cos(phi) * self.places[leg] + math.sin(phi) * self.places[leg + 1]).clamp(-bound, bound)
+
+
 class LatentSliders(widgets.VBox):
     """Sliders over the latent numbers of a model, and the picture that they decode to, redrawn at every move.
 
-    model: an Autoencoder or VAE.  codes: its held-out codes; for two latents they are drawn as a map beside the picture.
-    start: (Z,), the point to begin at (default: 0).  dims: which latents get a slider (default: the first eight).
-    reach: sliders go from -reach to reach.  side: of the picture, in screen pixels.
+    model: an Autoencoder or VAE.  codes: its held-out codes; of two latents a map is drawn from them, beside the picture; of more
+    they say which are used.  start: (Z,), the point to begin at (default: 0).  dims: which latents get a slider, counted from 0
+    (default: the eight with most KL; without codes the first eight).  directions: name → (Z,), more sliders, each of which adds
+    that multiple of a direction.  reach: sliders go from -reach to reach.  side: of the picture, in screen pixels.  buttons:
+    reset, randomise and walk, too.
+
+    Numbers are set in code by `move` and `place`. Raises ValueError on latents that are not there, directions and starts of another
+    length, NaN, and moves beyond a slider's end. Built in notebooks 00 and 10.
     """
 
     def __init__(
-        self, model: LatentModel, codes: Codes | None = None, *, start: Tensor | None = None,
-        dims: Sequence[int] | None = None, reach: float = 3.0, side: int = 280,
+        self, model: LatentModel, codes: Codes | None = None, *, start: Tensor | None = None, dims: Sequence[int] | None = None,
+        directions: Mapping[str, Tensor] | None = None, reach: float = 3.0, side: int = 280, buttons: bool = False,
+        generator: torch.Generator | None = None,
     ) -> None:  # fmt: skip
-        self.model, self.side = model.eval(), side
-        size = model.config.latent
-        self.z = torch.zeros(1, size) if start is None else start.detach().float().cpu().reshape(1, size).clone()
-        self.dims = list(range(min(size, 8))) if dims is None else list(dims)
-        if not all(0 <= dim < size for dim in self.dims):
-            raise ValueError(f"dims is {self.dims}, but this model's latents are numbered 0 to {size - 1}.")
-        reach = max(reach, float(self.z[:, self.dims].abs().max()))  # a start further out is shown where it is
-        self.map = LatentMap(codes, reach, side) if codes is not None and size == 2 else None
-        self.sliders = [self.slider(dim, reach) for dim in self.dims]
+        self.model, self.side, self.reach = model.eval(), side, reach
+        self.generator = generator or settings.generator(10)
+        self.home = self.point(torch.zeros(model.config.latent) if start is None else start)
+        self.dims = self.chosen(dims, codes)
+        self.directions = {name: self.point(v, f"the direction {name!r}") for name, v in (directions or {}).items()}
+        self.base, self.quiet, self.path = self.home.clone(), False, None
+        self.z = self.home.clone()
+        reach = max(reach, float(self.home[:, self.dims].abs().max())) if self.dims else reach  # the map shows the start, too
+        self.map = LatentMap(codes, reach, side) if codes is not None and self.z.shape[1] == 2 else None
+        self.handles = {dim: self.slider(dim, f"z{dim + 1}") for dim in self.dims}
+        self.handles |= {name: self.slider(name, name) for name in self.directions}
+        self.sliders = list(self.handles.values())
         self.screen = widgets.Image(format="jpeg", width=side, height=side)
         self.plane = widgets.Image(format="jpeg", width=side, height=side) if self.map else None
         screens = [self.plane, self.screen] if self.plane else [self.screen]
-        super().__init__([widgets.HBox(screens), *self.sliders])
-        self.redraw()
+        super().__init__([widgets.HBox(screens), *self.sliders, *(self.controls() if buttons else [])])
+        self.place(self.home)
 
-    def slider(self, dim: int, reach: float) -> widgets.FloatSlider:
-        """Return the slider of one latent."""
-        value = float(self.z[0, dim])
-        one = widgets.FloatSlider(value, min=-reach, max=reach, step=0.05, description=f"z{dim + 1}", readout_format=".2f")
+    def point(self, z: Tensor, what: str = "the point") -> Tensor:
+        """Return a point (Z,) as (1, Z) float32 on the processor. Raises ValueError when it does not fit the model."""
+        z, size = torch.as_tensor(z).detach().float().cpu(), self.model.config.latent
+        if z.numel() != size or not z.isfinite().all():
+            raise ValueError(f"{what} must be {size} finite numbers, as this model has latents; yours is {tuple(z.shape)}.")
+        return z.reshape(1, size).clone()
+
+    def chosen(self, dims: Sequence[int] | None, codes: Codes | None) -> list[int]:
+        """Return the latents that get a slider. Raises ValueError when one of them is not there."""
+        size = self.model.config.latent
+        if dims is None:
+            known = codes is not None and codes.logvar is not None and size > 8
+            return ranked_by_kl(codes.mu, codes.logvar)[:8].tolist() if known else list(range(min(size, 8)))
+        if not all(0 <= dim < size for dim in dims):
+            raise ValueError(f"dims is {list(dims)}, but this model's latents are numbered 0 to {size - 1}.")
+        return [int(dim) for dim in dims]
+
+    def slider(self, key: int | str, name: str) -> widgets.FloatSlider:
+        """Return the slider of one latent or direction."""
+        one = widgets.FloatSlider(0, min=-self.reach, max=self.reach, step=SLIDER_STEP, description=name, readout_format=".2f")
         one.layout.width = f"{self.side * (2 if self.map else 1)}px"
-        one.observe(lambda change: self.move(dim, change["new"]), names="value")
+        one.observe(lambda change: self.taken(key, change["new"]), names="value")
         return one
 
-    def move(self, dim: int, value: float) -> None:
-        """Set one latent and redraw."""
-        self.z[0, dim] = value
+    def controls(self) -> list[widgets.Widget]:
+        """Return the row of buttons.
+
+        The steps of a walk come from the browser's clock, a hidden Play: it sends the next one only when the kernel has drawn
+        the last. So a slow machine takes fewer steps and is never late, and between two steps the kernel is free.
+        """
+        self.reset_button = widgets.Button(description="reset", icon="home", tooltip="back to the start")
+        self.random_button = widgets.Button(description="randomise", icon="random", tooltip="another random point")
+        self.walk_button = widgets.ToggleButton(description="walk", icon="play", tooltip="a smooth path through random points")
+        self.play = widgets.Play(min=0, max=10**6, interval=TICK, show_repeat=False)
+        self.play.layout.display = "none"
+        self.reset_button.on_click(lambda _: self.reset())
+        self.random_button.on_click(lambda _: self.randomise())
+        self.walk_button.observe(lambda change: self.walk(change["new"]), names="value")
+        self.play.observe(lambda change: self.step(change["new"]), names="value")
+        for button in (self.reset_button, self.random_button, self.walk_button):
+            button.layout.width = "100px"
+        return [widgets.HBox([self.reset_button, self.random_button, self.walk_button, self.play])]
+
+    def taken(self, key: int | str, value: float) -> None:
+        """Follow a handle that was moved by hand, which ends a walk."""
+        if not self.quiet:
+            self.walk(False)
+            self.move(key, value)
+
+    def move(self, key: int | str, value: float) -> None:
+        """Set one latent (counted from 0), or the multiple of a direction (by name), and redraw.
+
+        Raises ValueError when there is no such slider, or the value lies beyond its end or is NaN.
+        """
+        self.put({key: value})
+
+    def put(self, values: Mapping[int | str, float]) -> None:
+        """Set several sliders and redraw once; errors as in `move`."""
+        for key, value in values.items():
+            if key not in self.handles:
+                raise ValueError(f"there is no slider {key!r}. There are: {', '.join(map(str, self.handles))}.")
+            end = self.handles[key].max
+            if not -end - 1e-9 <= value <= end + 1e-9:
+                raise ValueError(f"the slider {self.handles[key].description} goes from {-end:g} to {end:g}; yours is {value:g}.")
+        self.quiet = True  # the handles follow, without a redraw each
+        for key, value in values.items():
+            self.handles[key].value = value
+        self.quiet = False
+        self.z = self.base.clone()
+        for key, handle in self.handles.items():
+            if key in self.directions:
+                self.z += handle.value * self.directions[key]
+            else:
+                self.z[0, key] += handle.value
         self.redraw()
+
+    def place(self, z: Tensor) -> None:
+        """Go to a point (Z,), all latents at once, directions at zero; a slider grows where the point lies beyond its end."""
+        self.base = self.point(z)
+        values: dict[int | str, float] = dict.fromkeys(self.directions, 0.0)
+        for dim in self.dims:
+            values[dim] = float(self.base[0, dim])
+            end = max(self.reach, abs(values[dim]))
+            self.handles[dim].min, self.handles[dim].max = min(-end, self.handles[dim].min), max(end, self.handles[dim].max)
+        self.base[:, self.dims] = 0
+        self.put(values)
+
+    def start_from(self, z: Tensor) -> None:
+        """Make a point (Z,) the start, to which `reset` goes back, and go there."""
+        self.home = self.point(z)
+        self.reset()
+
+    def start_from_picture(self, picture: Tensor) -> None:
+        """Start from the code of a picture (C, H, W). Raises ShapeError when it is of another size than the model's."""
+        self.start_from(code_of(self.model, picture))
+
+    def reset(self) -> None:
+        """Go back to the start."""
+        self.walk(False)
+        self.place(self.home)
+
+    def randomise(self) -> None:
+        """Go to a random point, a draw from the prior N(0, I); sliders stay within their ends."""
+        self.walk(False)
+        z = torch.randn(1, self.z.shape[1], generator=self.generator)
+        z[:, self.dims] = z[:, self.dims].clamp(-self.reach, self.reach)
+        self.place(z)
+
+    def walk(self, go: bool) -> None:
+        """Begin to walk from here, or stop. Only the latents and directions that have a slider move."""
+        if not hasattr(self, "play"):
+            return
+        if go:
+            here = torch.tensor([handle.value for handle in self.sliders], dtype=torch.float64)
+            self.path, self.first = Walk(here, self.reach, self.generator), self.play.value
+        else:
+            self.path = None
+        self.walk_button.value, self.walk_button.icon = go, "pause" if go else "play"
+        self.play.playing = go
+
+    def step(self, count: int) -> None:
+        """Go to where the walk has got to at a step of the browser's clock; one that comes after its end counts for nothing."""
+        if self.path is not None and count > self.first:
+            self.put(dict(zip(self.handles, self.path.at(count - self.first).tolist(), strict=True)))
 
     def redraw(self) -> None:
         """Decode z and show it."""
@@ -114,7 +274,105 @@ class LatentSliders(widgets.VBox):
             self.plane.value = jpeg(self.map.picture(self.z[0]))
 
     def __repr__(self) -> str:
-        return f"Sliders over {len(self.dims)} latent numbers of a {type(self.model).__name__}: run this notebook to move them."
+        over = f"{len(self.dims)} latent numbers" + f" and {len(self.directions)} directions" * bool(self.directions)
+        return f"Sliders over {over} of a {type(self.model).__name__}: run this notebook to move them."
+
+
+SHIPPED = {"digits": "mnist_vae", "garments": "fashion_vae", "objects": "cifar10_conv_vae", "faces": "celeba_vae"}
+STARTS = ("the mean of the codes", "a held-out picture", "a random draw")
+
+
+class Traversals(widgets.VBox):
+    """Sliders over the latents of a shipped model, with menus: which model, and where to start.
+
+    model: digits, garments, objects, faces, or the name of any shipped model.  start: one of STARTS.  picture: which held-out
+    picture, where that is the start.  k: the sliders are those of the k latents with most KL, in that order; each tells its KL
+    in nats.  reach, side, generator: as in LatentSliders, which is at `.sliders`.
+
+    Raises WeightsError, listing the ones there are, when a model's weights are not here, and ValueError when there is no such
+    start or picture, or k is below 1. What goes wrong after a click is written under the picture. Built in notebook 10.
+    """
+
+    def __init__(
+        self, model: str = "faces", *, start: str = STARTS[1], picture: int = 0, k: int = 8, reach: float = 3.0, side: int = 320,
+        generator: torch.Generator | None = None,
+    ) -> None:  # fmt: skip
+        if start not in STARTS:
+            raise ValueError(f"start is {start!r}; it must be one of: {', '.join(STARTS)}.")
+        if k < 1:
+            raise ValueError(f"k is {k}; at least one latent needs a slider.")
+        self.k, self.reach, self.side, self.generator = k, reach, side, generator or settings.generator(11)
+        self.kept: dict[str, tuple[LatentModel, Codes]] = {}
+        menu = [*SHIPPED, *([] if model in SHIPPED else [model])]
+        size = self.fetched(model)[1].mu.shape[0]  # before anything is shown
+        if not 0 <= picture < size:
+            raise ValueError(f"picture is {picture}, but the held-out pictures of {model} are numbered 0 to {size - 1}.")
+        self.model_menu = widgets.Dropdown(options=menu, value=model, description="model")
+        self.start_menu = widgets.Dropdown(options=STARTS, value=start, description="start from")
+        self.picture_box = widgets.BoundedIntText(picture, min=0, max=size - 1, description="number")
+        for one in (self.model_menu, self.start_menu, self.picture_box):
+            one.layout.width = f"{max(side, 200)}px"
+        self.stage, self.note = widgets.VBox(), widgets.HTML()
+        super().__init__([self.model_menu, self.start_menu, self.picture_box, self.stage, self.note])
+        self.show(model)
+        self.model_menu.observe(lambda change: self.chosen(change["new"], change["old"]), names="value")
+        for one in (self.start_menu, self.picture_box):
+            one.observe(lambda change: self.begin(), names="value")
+
+    def fetched(self, model: str) -> tuple[LatentModel, Codes]:
+        """Return a shipped model and its codes, read once. Raises WeightsError when they are not here, or are no model's."""
+        if model not in self.kept:
+            name = SHIPPED.get(model, model)
+            loaded = pretrained.load(name)
+            if not isinstance(loaded, LatentModel):
+                raise pretrained.WeightsError(f"{name} measures pictures and draws none; choose one of: {', '.join(SHIPPED)}.")
+            self.kept[model] = loaded, pretrained.codes(name)
+        return self.kept[model]
+
+    def chosen(self, model: str, before: str) -> None:
+        """Follow the menu; when a model cannot be read, say why, and stay with the one before."""
+        if model == self.shown:  # the menu has just been put back
+            return
+        try:
+            self.show(model)
+        except pretrained.WeightsError as error:
+            self.note.value = f"✘ {html.escape(str(error))}"
+            self.model_menu.value = before
+
+    def show(self, model: str) -> None:
+        """Put the sliders of a model on the stage."""
+        loaded, codes = self.fetched(model)
+        self.shown = model
+        if self.stage.children:
+            self.sliders.walk(False)
+        nats = None if codes.logvar is None else kl_per_latent(codes.mu, codes.logvar)
+        dims = list(range(codes.mu.shape[1])) if nats is None else ranked_by_kl(codes.mu, codes.logvar).tolist()
+        self.sliders = LatentSliders(loaded, codes, dims=dims[: self.k], reach=self.reach, side=self.side, buttons=True,
+                                     generator=self.generator)  # fmt: skip
+        for dim, handle in self.sliders.handles.items():
+            handle.tooltip = "" if nats is None else f"{nats[dim]:.1f} nats of KL"
+        shown = f"the {len(self.sliders.dims)} of {len(dims)} latents with most KL" if nats is not None else "no KL: an autoencoder"
+        total = "" if nats is None else f" ({nats[self.sliders.dims].sum():.0f} of {nats.sum():.0f} nats)"
+        self.note.value = f"{html.escape(SHIPPED.get(model, model))}: {shown}{total}"
+        self.picture_box.max = len(codes) - 1
+        old, self.stage.children = self.stage.children, [self.sliders]
+        for one in old:
+            close(one)
+        self.begin()
+
+    def begin(self) -> None:
+        """Go to the start that the menus say."""
+        codes = self.fetched(self.model_menu.value)[1]
+        kind = self.start_menu.value
+        self.picture_box.disabled = kind != STARTS[1]
+        if kind == STARTS[2]:
+            self.sliders.randomise()
+            self.sliders.home = self.sliders.z.clone()
+        else:
+            self.sliders.start_from(codes.mu.mean(0) if kind == STARTS[0] else codes.mu[self.picture_box.value])
+
+    def __repr__(self) -> str:
+        return f"Menus and sliders over the latents of {', '.join(SHIPPED)}: run this notebook to move them."
 
 
 def photograph(figure: Figure, dpi: int = 80) -> Image.Image:

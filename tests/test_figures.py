@@ -98,3 +98,19 @@ def test_a_computation_graph_has_an_arrow_each_way_and_crosses_where_gradients_s
     words = [text.get_text() for text in ax.texts if text.get_text()]
     assert len(arrows) == 3 + 2 and sorted(words) == ["a", "b", "c", "d", "✕"]
     assert ax.get_title(loc=plt.rcParams["axes.titlelocation"]) == "t"
+
+
+def test_a_response_matrix_writes_each_value_where_it_belongs():
+    values = torch.tensor([[1.0, -0.04], [0.5, 2.0], [-3.0, 0.0]])
+    ax = figures.response_matrix(values, ["a", "b", "c"], ["x", "y"], title="t", limit=2)
+    at = {(text.get_position()[0] - 0.5, 2.5 - text.get_position()[1]): text.get_text() for text in ax.texts}
+    assert at == {(0, 0): "1.0", (1, 0): "0.0", (0, 1): "0.5", (1, 1): "2.0", (0, 2): "-3.0", (1, 2): "0.0"}
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b", "c"]
+    assert ax.yaxis.get_ticklocs().tolist() == [2.5, 1.5, 0.5]
+    assert ax.get_title(loc=plt.rcParams["axes.titlelocation"]) == "t"
+
+
+def test_a_heat_table_writes_every_number():
+    ax = figures.heat_table(torch.tensor([[0.0, 1.0, 0.25], [0.5, 0.75, float("nan")]]), ["a", "b"], ["x", "y", "z"], "title")
+    assert [text.get_text() for text in ax.texts] == ["0.00", "1.00", "0.25", "0.50", "0.75", "nan"]
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["a", "b"]

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 from scipy.spatial import geometric_slerp
+from sklearn.linear_model import LinearRegression
 
 from helpers import latent
-from helpers.objective import ShapeError
+from helpers.objective import CovarianceError, ShapeError
+from helpers.pretrained import Codes
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -143,3 +145,182 @@ def test_a_spherical_corner_grid_stays_on_the_sphere():
 def test_a_corner_grid_needs_four_corners_and_a_side(corners, side):
     with pytest.raises(ShapeError):
         latent.corner_grid(corners, side)
+
+
+# ---- regions
+
+
+def test_temperature_and_shell_have_the_promised_radii():
+    hot = latent.tempered_picks(20_000, 4, 1.5, rng())
+    assert torch.allclose(torch.cov(hot.T), 2.25 * torch.eye(4), atol=0.1) and hot.mean(0).abs().max() < 0.05
+    shell = latent.shell_picks(20_000, 4, 3.0, rng())
+    assert torch.allclose(shell.norm(dim=1), torch.full((20_000,), 3.0), atol=1e-5)
+    assert torch.allclose(shell.T @ shell / 20_000, 9 / 4 * torch.eye(4), atol=0.06)
+
+
+@pytest.mark.parametrize("bad", [0, -1.0, math.nan, math.inf, None, "hot", True])
+def test_an_impossible_temperature_radius_or_width_is_refused(bad):
+    with pytest.raises(latent.RegionError, match="temperature.*finite number above 0"):
+        latent.tempered_picks(5, 3, bad, rng())
+    with pytest.raises(latent.RegionError, match="radius"):
+        latent.shell_picks(5, 3, bad, rng())
+    with pytest.raises(latent.RegionError, match="widths"):
+        latent.neighbour_picks(torch.zeros(3), torch.zeros(3), 5, bad, rng())
+
+
+def test_aggregate_picks_have_the_mixtures_moments():
+    mu, logvar = 2 * torch.randn(50, 3, generator=rng()), torch.randn(50, 3, generator=rng(1))
+    z = latent.aggregate_picks(mu, logvar, 100_000, rng(2))
+    wanted = torch.cov(mu.T, correction=0) + torch.diag(logvar.exp().mean(0))  # law of total covariance
+    assert torch.allclose(z.mean(0), mu.mean(0), atol=0.05) and torch.allclose(torch.cov(z.T), wanted, atol=0.15)
+
+
+def test_neighbours_are_the_posterior_made_wider():
+    mu, logvar = torch.tensor([1.0, -2.0]), torch.tensor([0.0, -2.0])
+    z = latent.neighbour_picks(mu, logvar, 50_000, 3.0, rng())
+    assert torch.allclose(z.mean(0), mu, atol=0.05) and torch.allclose(z.std(0), 3 * torch.exp(logvar / 2), rtol=0.02)
+
+
+def test_posteriors_of_other_shapes_or_with_nan_are_refused():
+    with pytest.raises(ShapeError):
+        latent.aggregate_picks(torch.zeros(4, 2), torch.zeros(4, 3), 5, rng())
+    with pytest.raises(ShapeError):
+        latent.aggregate_picks(torch.zeros(0, 2), torch.zeros(0, 2), 5, rng())
+    with pytest.raises(latent.RegionError, match="NaN"):
+        latent.aggregate_picks(torch.full((4, 2), math.nan), torch.zeros(4, 2), 5, rng())
+    assert latent.aggregate_picks(torch.zeros(4, 2), torch.full((4, 2), -100.0), 5, rng()).abs().max() < 1e-20
+
+
+def test_a_mixture_finds_planted_clusters_and_draws_from_them():
+    centres = torch.tensor([[0.0, 6.0], [6.0, 0.0], [-6.0, -6.0]])
+    which = torch.multinomial(torch.tensor([0.5, 0.3, 0.2]), 6_000, replacement=True, generator=rng())
+    codes = centres[which] + torch.randn(6_000, 2, generator=rng(1)) @ torch.tensor([[1.0, 0.5], [0.0, 0.5]])
+    mixture = latent.fit_mixture(codes, 3)
+    order = mixture.weights.argsort(descending=True)
+    assert torch.allclose(mixture.weights[order], torch.tensor([0.5, 0.3, 0.2]), atol=0.03)
+    assert torch.allclose(mixture.means[order], centres, atol=0.15)
+    z = latent.mixture_picks(mixture, 40_000, rng(2))
+    assert torch.allclose(z.mean(0), codes.mean(0), atol=0.15)
+    assert torch.allclose(torch.cov(z.T), torch.cov(codes.T), rtol=0.05, atol=0.3)
+    assert torch.allclose(torch.cdist(z, centres).min(0).values, torch.zeros(3), atol=0.2)
+
+
+def test_a_mixture_of_one_is_the_gaussian_fit():
+    codes = torch.randn(2_000, 3, generator=rng()) @ torch.tensor([[2.0, 0, 0], [1, 1, 0], [0, 0.5, 0.3]]) + 1
+    one = latent.fit_mixture(codes, 1)
+    assert torch.allclose(one.means[0], codes.mean(0), atol=1e-4)
+    assert torch.allclose(one.roots[0] @ one.roots[0].T, torch.cov(codes.T, correction=0) + 0.01 * torch.eye(3), atol=1e-3)
+
+
+@pytest.mark.parametrize("components", [0, 4])
+def test_a_mixture_needs_codes_for_its_components(components):
+    with pytest.raises(latent.RegionError, match="components cannot be fitted"):
+        latent.fit_mixture(torch.randn(7, 2, generator=rng()), components)
+    with pytest.raises(latent.RegionError, match="NaN"):
+        latent.fit_mixture(torch.full((9, 2), math.nan), 1)
+    with pytest.raises(ShapeError):
+        latent.fit_mixture(torch.zeros(9), 1)
+
+
+def some_codes(n: int = 400) -> Codes:
+    """Return codes in four dimensions whose first says Smiling, and whose second says Bald; nobody is both Bald and Young."""
+    mu = torch.randn(n, 4, generator=rng())
+    attributes = torch.stack([mu[:, 0] > 0, mu[:, 1] > 1, mu[:, 1] < 0], 1)
+    return Codes(mu, torch.zeros(n, 4), None, (), attributes, ("Smiling", "Bald", "Young"))
+
+
+def test_members_have_what_was_wanted():
+    known = some_codes()
+    found = latent.members(known, {"Smiling": True, "Bald": False})
+    assert torch.equal(found, (known.mu[:, 0] > 0) & (known.mu[:, 1] <= 1))
+
+
+def test_an_unknown_attribute_lists_the_known_and_an_empty_region_says_so():
+    known = some_codes()
+    with pytest.raises(latent.RegionError, match="no attribute 'Smilling'.*Smiling, Bald, Young"):
+        latent.members(known, {"Smilling": True})
+    with pytest.raises(latent.RegionError, match="Bald and Young: this region has no members"):
+        latent.attribute_picks(known, {"Bald": True, "Young": True}, 5, rng())
+    with pytest.raises(latent.RegionError, match="no attribute was asked for"):
+        latent.members(known, {})
+    with pytest.raises(latent.RegionError, match="nothing is known"):
+        latent.members(Codes(known.mu, None, None), {"Smiling": True})
+
+
+def test_a_region_of_an_attribute_has_its_members_moments():
+    known = some_codes(4_000)
+    z = latent.attribute_picks(known, {"Smiling": True}, 50_000, rng(1))
+    group = known.mu[known.attributes[:, 0]]
+    assert torch.allclose(z.mean(0), group.mean(0), atol=0.03) and torch.allclose(torch.cov(z.T), torch.cov(group.T), atol=0.05)
+    one = Codes(known.mu[:3], None, None, (), torch.tensor([[True], [False], [False]]), ("Smiling",))
+    with pytest.raises(latent.RegionError, match="one member only"):
+        latent.attribute_picks(one, {"Smiling": True}, 5, rng())
+
+
+# ---- directions
+
+
+def test_a_difference_vector_is_the_difference_of_means_for_codes_and_for_bytes():
+    pictures = torch.randint(0, 256, (30, 3, 4, 4), generator=rng()).to(torch.uint8)
+    has = torch.arange(30) % 3 == 0
+    found = latent.attribute_direction(pictures, has)
+    assert torch.allclose(found, (pictures[has].double().mean(0) - pictures[~has].double().mean(0)).float() / 255, atol=1e-6)
+
+
+def test_a_difference_vector_needs_both_groups_and_a_mask():
+    points = torch.randn(6, 2, generator=rng())
+    for has, told in ((torch.zeros(6).bool(), "none of the 6"), (torch.ones(6).bool(), "all of the 6")):
+        with pytest.raises(latent.RegionError, match=told):
+            latent.attribute_direction(points, has)
+    for has in (torch.ones(5).bool(), torch.arange(6)):
+        with pytest.raises(ShapeError, match="bool"):
+            latent.attribute_direction(points, has)
+
+
+def test_partial_directions_are_scikit_learns_and_free_of_what_goes_along():
+    attributes = torch.rand(3_000, 3, generator=rng()) < 0.4
+    attributes[:, 1] |= attributes[:, 0] & (torch.rand(3_000, generator=rng(1)) < 0.7)  # 1 goes along with 0
+    effects = torch.randn(3, 5, generator=rng(2))
+    points = attributes.float() @ effects + 0.1 * torch.randn(3_000, 5, generator=rng(3)) + 4
+    found = latent.partial_directions(points, attributes)
+    assert np.allclose(found.T, LinearRegression().fit(attributes.numpy(), points.numpy()).coef_, atol=1e-4)
+    assert torch.allclose(found, effects, atol=0.05)
+    crowds = attributes[attributes[:, 0]].float().mean(0) - attributes[~attributes[:, 0]].float().mean(0)
+    assert torch.allclose(crowds @ found, latent.attribute_direction(points, attributes[:, 0]), atol=1e-4)  # exact bookkeeping
+
+
+def test_partial_directions_refuse_what_cannot_be_told_apart():
+    points, attributes = torch.randn(50, 2, generator=rng()), torch.rand(50, 2, generator=rng()) < 0.5
+    with pytest.raises(latent.RegionError, match="constant, or follows"):
+        latent.partial_directions(points, torch.cat([attributes, ~attributes[:, :1]], 1))
+    with pytest.raises(latent.RegionError, match="constant, or follows"):
+        latent.partial_directions(points, torch.cat([attributes, torch.ones(50, 1).bool()], 1))
+    with pytest.raises(ShapeError):
+        latent.partial_directions(points, attributes[:40])
+
+
+def test_orthogonal_directions_are_at_right_angles_in_the_metric_and_changed_by_the_others_only():
+    d, others = torch.randn(8, generator=rng(), dtype=torch.float64), torch.randn(3, 8, generator=rng(1), dtype=torch.float64)
+    root = torch.randn(8, 8, generator=rng(2), dtype=torch.float64)
+    for covariance in (None, root @ root.T + 0.1 * torch.eye(8)):
+        v = latent.orthogonal_to(d, others, covariance)
+        metric = torch.eye(8).double() if covariance is None else torch.linalg.inv(covariance)
+        assert torch.allclose(others @ metric @ v, torch.zeros(3).double(), atol=1e-9)
+        assert torch.linalg.matrix_rank(torch.cat([others, (d - v)[None]])) == 3
+        assert torch.allclose(latent.orthogonal_to(v, others, covariance), v)  # nothing more to take out
+        assert torch.allclose(latent.orthogonal_to(d, torch.cat([others, 2 * others[:1]]), covariance), v)
+    assert torch.allclose(latent.orthogonal_to(d, others, 3 * torch.eye(8)), latent.orthogonal_to(d, others))
+    assert torch.equal(latent.orthogonal_to(d, others[:0]), d)
+
+
+def test_orthogonal_directions_say_what_is_wrong():
+    d, others = torch.randn(4, generator=rng()), torch.randn(2, 4, generator=rng(1))
+    with pytest.raises(latent.RegionError, match="nothing is left"):
+        latent.orthogonal_to(others[0] - 3 * others[1], others)
+    for wrong in (others[:, :3], others[0]):
+        with pytest.raises(ShapeError):
+            latent.orthogonal_to(d, wrong)
+    with pytest.raises(ShapeError, match="covariance"):
+        latent.orthogonal_to(d, others, torch.eye(3))
+    with pytest.raises(CovarianceError):
+        latent.orthogonal_to(d, others, -torch.eye(4))

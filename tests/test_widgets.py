@@ -1,15 +1,20 @@
 """The sliders, without a browser: a moved handle changes the point, the picture and the map, and nothing else."""
 
 import io
+import time
 
 import matplotlib.pyplot as plt
 import pytest
 import torch
 from PIL import Image
 
+from helpers import pretrained
+from helpers.latent import kl_per_latent, ranked_by_kl
 from helpers.models import ModelConfig, build, decode
-from helpers.pretrained import Codes
-from helpers.widgets import LatentMap, LatentSliders, PictureSlider, enlarged, photograph
+from helpers.models import codes as codes_of
+from helpers.objective import ShapeError
+from helpers.pretrained import Codes, WeightsError
+from helpers.widgets import LEG, SHIPPED, STARTS, LatentMap, LatentSliders, PictureSlider, Traversals, Walk, enlarged, photograph
 
 
 @pytest.fixture
@@ -73,6 +78,215 @@ def test_the_map_marks_the_place():
 
 def test_it_says_what_it_is_where_nothing_runs(model):
     assert repr(LatentSliders(model)) == "Sliders over 2 latent numbers of a VAE: run this notebook to move them."
+
+
+@pytest.fixture
+def wide():
+    return build(ModelConfig("vae", "fc", (1, 28, 28), 12, (16,)), seed=0)
+
+
+@pytest.fixture
+def sliders(wide):
+    return LatentSliders(wide, start=torch.linspace(-1, 1, 12), dims=[3, 0], buttons=True)
+
+
+def redraws(sliders) -> list:
+    """Return a list that grows by one whenever the picture changes."""
+    seen = []
+    sliders.screen.observe(lambda change: seen.append(change["new"]), names="value")
+    return seen
+
+
+def test_the_latents_with_most_kl_get_the_sliders(wide):
+    mu, logvar = torch.randn(2, 50, 12, generator=torch.Generator().manual_seed(0)) * torch.linspace(0, 1, 12)
+    assert LatentSliders(wide, Codes(mu, logvar, None)).dims == ranked_by_kl(mu, logvar)[:8].tolist()
+    assert LatentSliders(wide, Codes(mu, None, None)).dims == list(range(8))
+
+
+def test_a_move_in_code_changes_one_latent_and_its_handle(sliders):
+    before, seen = sliders.z.clone(), redraws(sliders)
+    sliders.move(3, 2.5)
+    assert sliders.handles[3].value == 2.5 and sliders.z[0, 3] == 2.5
+    assert (sliders.z != before).sum() == 1 and len(seen) == 1
+
+
+def test_placing_a_point_moves_every_handle_and_draws_once(sliders):
+    seen = redraws(sliders)
+    sliders.place(torch.full((12,), 0.7))
+    assert [handle.value for handle in sliders.sliders] == pytest.approx([0.7, 0.7]) and len(seen) == 1
+    assert torch.allclose(sliders.z, torch.full((1, 12), 0.7))
+
+
+@pytest.mark.parametrize("wrong", [9.0, -3.1, float("nan"), float("inf")])
+def test_a_value_beyond_the_end_is_refused_in_code(sliders, wrong):
+    before = sliders.z.clone()
+    with pytest.raises(ValueError, match="z4 goes from -3 to 3; yours is"):
+        sliders.move(3, wrong)
+    assert sliders.z.equal(before)
+
+
+def test_what_does_not_fit_the_model_is_told(wide, sliders):
+    with pytest.raises(ValueError, match=r"there is no slider 5. There are: 3, 0"):
+        sliders.move(5, 0.0)
+    with pytest.raises(ValueError, match=r"the point must be 12 finite numbers.*\(5,\)"):
+        sliders.place(torch.zeros(5))
+    with pytest.raises(ValueError, match="12 finite numbers"):
+        LatentSliders(wide, start=torch.full((12,), torch.nan))
+    with pytest.raises(ValueError, match="the direction 'smile' must be 12"):
+        LatentSliders(wide, directions={"smile": torch.ones(3)})
+    with pytest.raises(ShapeError, match=r"shape \(1, 28, 28\), but yours is \(3, 64, 64\)"):
+        sliders.start_from_picture(torch.zeros(3, 64, 64))
+
+
+def test_a_direction_is_added_to_the_start_and_to_axes(wide):
+    up = torch.arange(12.0)
+    sliders = LatentSliders(wide, start=torch.ones(12), dims=[1], directions={"up": up})
+    sliders.handles["up"].value = 0.5
+    sliders.handles[1].value = -2.0
+    wanted = torch.ones(12) + 0.5 * up
+    wanted[1] = -2.0 + 0.5
+    assert torch.allclose(sliders.z[0], wanted)
+    sliders.place(torch.zeros(12))
+    assert sliders.handles["up"].value == 0 and sliders.z.equal(torch.zeros(1, 12))
+    assert repr(sliders) == "Sliders over 1 latent numbers and 1 directions of a VAE: run this notebook to move them."
+
+
+def test_reset_goes_back_to_the_start(sliders):
+    start = sliders.z.clone()
+    sliders.random_button.click()
+    assert not torch.isclose(sliders.z, start).any() and sliders.z[0, [3, 0]].abs().max() <= 3
+    sliders.reset_button.click()
+    assert sliders.z.equal(start)
+
+
+def test_a_picture_s_code_becomes_the_start(wide, sliders):
+    picture = torch.rand(1, 28, 28, generator=torch.Generator().manual_seed(0))
+    sliders.start_from_picture(picture)
+    assert torch.allclose(sliders.z, codes_of(wide, picture[None]))
+    sliders.move(0, 1.0)
+    sliders.reset()
+    assert torch.allclose(sliders.z, codes_of(wide, picture[None]))
+
+
+def test_a_walk_is_smooth_stays_within_the_ends_and_begins_where_it_is(sliders):
+    walk = Walk(torch.tensor([0.5, -3.5]), 3.0, torch.Generator().manual_seed(0))
+    path = torch.stack([walk.at(step) for step in range(5 * LEG)])
+    assert path[0].tolist() == [0.5, -3.5]
+    assert path[:, 0].abs().max() <= 3 and path[:, 1].abs().max() <= 3.5
+    speed = path.diff(dim=0).norm(dim=1)
+    assert speed.max() < 0.35 and speed[LEG - 1] < 0.02 and path.std(0).min() > 0.3
+    assert torch.equal(walk.at(7), path[7])  # steps may be skipped or repeated
+
+
+def test_a_walk_moves_the_handles_and_ends_when_one_is_taken(sliders):
+    seen, start = redraws(sliders), sliders.z.clone()
+    sliders.walk_button.value = True
+    assert sliders.play.playing
+    sliders.play.value = 10  # the browser's clock
+    assert len(seen) == 1 and (sliders.z != start).sum() == 2  # only latents with a slider move
+    assert sliders.z[0, 3] == pytest.approx(sliders.handles[3].value)
+    sliders.handles[3].value = 1.5
+    assert not sliders.play.playing and not sliders.walk_button.value and sliders.z[0, 3] == 1.5
+    sliders.play.value = 11  # a late step
+    assert sliders.z[0, 3] == 1.5
+    sliders.walk_button.value = True  # and on from here
+    sliders.play.value = 12
+    assert abs(sliders.z[0, 3] - 1.5) < 0.05
+
+
+def test_buttons_stop_a_walk(sliders):
+    for button in (sliders.reset_button, sliders.random_button):
+        sliders.walk_button.value = True
+        button.click()
+        assert not sliders.play.playing and sliders.path is None
+
+
+def test_sliders_without_buttons_cannot_walk(model):
+    plain = LatentSliders(model)
+    plain.walk(True)
+    plain.reset()
+    assert len(plain.children) == 3
+
+
+@pytest.fixture
+def shelf(monkeypatch, tmp_path):
+    """Return a folder with four small models in place of the shipped ones."""
+    kinds = {"mnist_vae": ((1, 28, 28), 10), "fashion_vae": ((1, 28, 28), 2), "celeba_vae": ((3, 64, 64), 16)}
+    for name, (shape, size) in kinds.items():
+        small = build(ModelConfig("vae", "fc", shape, size, (8,)), seed=0)
+        pretrained.save(small, name, {}, tmp_path)
+        mu, logvar = torch.randn(2, 30, size, generator=torch.Generator().manual_seed(size))
+        pretrained.save_codes(name, Codes(mu, logvar, None), {}, tmp_path)
+    load, codes = pretrained.load, pretrained.codes
+    monkeypatch.setattr(pretrained, "load", lambda name: load(name, tmp_path))
+    monkeypatch.setattr(pretrained, "codes", lambda name: codes(name, tmp_path))
+    return tmp_path
+
+
+def test_the_menu_changes_the_model(shelf):
+    controls = Traversals("faces", picture=3, k=5)
+    codes = pretrained.codes("celeba_vae")
+    assert controls.sliders.dims == ranked_by_kl(codes.mu, codes.logvar)[:5].tolist()
+    assert torch.allclose(controls.sliders.z[0], codes.mu[3], atol=1e-6)
+    nats = kl_per_latent(codes.mu, codes.logvar)
+    assert f"{nats.sum():.0f} nats" in controls.note.value and "5 of 16" in controls.note.value
+    controls.model_menu.value = "garments"
+    assert controls.sliders.model.config.latent == 2 and controls.sliders.plane is not None
+    assert controls.stage.children == (controls.sliders,)
+
+
+def test_the_start_is_the_mean_a_picture_or_a_draw(shelf):
+    controls, codes = Traversals("digits", start=STARTS[0]), pretrained.codes("mnist_vae")
+    assert torch.allclose(controls.sliders.z[0], codes.mu.mean(0), atol=1e-6) and controls.picture_box.disabled
+    controls.start_menu.value = STARTS[1]
+    controls.picture_box.value = 7
+    assert torch.allclose(controls.sliders.z[0], codes.mu[7], atol=1e-6) and not controls.picture_box.disabled
+    controls.picture_box.value = 999
+    assert controls.picture_box.value == 29
+    controls.start_menu.value = STARTS[2]
+    drawn = controls.sliders.z.clone()
+    controls.sliders.move(controls.sliders.dims[0], 0.5)
+    controls.sliders.reset()
+    assert torch.allclose(controls.sliders.z, drawn)
+
+
+def test_a_model_without_weights_is_told_in_the_cell_and_under_the_picture(shelf):
+    with pytest.raises(WeightsError, match="no weights named 'cats'. There are: celeba_vae, fashion_vae"):
+        Traversals("cats")
+    controls = Traversals("digits")
+    before = controls.sliders
+    controls.model_menu.value = "objects"
+    assert "no weights named" in controls.note.value and SHIPPED["objects"] in controls.note.value
+    assert controls.model_menu.value == "digits" and controls.sliders is before
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"start": "a cat"}, "must be one of: the mean"),
+        ({"picture": 30}, "numbered 0 to 29"),
+        ({"picture": -1}, "numbered 0 to 29"),
+        ({"k": 0}, "at least one"),
+    ],
+)
+def test_starts_and_numbers_that_are_not_there_are_told(shelf, wrong, words):
+    with pytest.raises(ValueError, match=words):
+        Traversals("digits", **wrong)
+
+
+def test_a_feature_network_has_no_sliders():
+    with pytest.raises(WeightsError, match="measures pictures and draws none"):
+        Traversals("cifar10_features")
+
+
+def test_a_step_of_the_large_model_is_quick():
+    faces = build(ModelConfig("vae", "conv", (3, 64, 64), 64, (32, 64, 128, 256), "gaussian", "learned"), seed=0)
+    sliders, taken = LatentSliders(faces, side=320), []
+    for move in range(40):
+        start = time.process_time()
+        sliders.sliders[move % 8].value = move / 20 - 1
+        taken.append(time.process_time() - start)
+    assert sorted(taken)[20] < 0.05  # no benchmark (tests/benchmarks has one): it notices a step that is ten times too slow
 
 
 @pytest.fixture
