@@ -29,7 +29,7 @@ def load(
 ) -> Dataset:
     """Return a picture set: the real one where this machine has it, otherwise its drawn stand-in; never the network.
 
-    name: fashion, mnist, cifar10, celeba, the name of your own arrays, or the path of a folder of pictures
+    name: fashion, mnist, cifar10, celeba, dsprites, the name of your own arrays, or the path of a folder of pictures
     n: how many pictures; the first ones, or, from a folder, evenly spread over it (default: all; stand-ins: 10,000 to
     train, 2,000 otherwise, and any number on request)
     size: height and width, for celeba and folders (default 64); seed: of a stand-in (default: the course's)

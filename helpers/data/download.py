@@ -54,7 +54,7 @@ def download(
     connect_timeout: float = 10.0,
     read_timeout: float = 30.0,
 ) -> None:
-    """Download and unpack the official files of fashion, mnist, cifar10 or celeba into the data folder.
+    """Download and unpack the official files of fashion, mnist, cifar10, celeba or dsprites into the data folder.
 
     What is there and right is left alone; an interrupted download continues. `force` replaces files that are there and
     wrong. files: another table than the course's own; timeouts in seconds.

@@ -12,13 +12,19 @@ from helpers.data.dataset import DataError
 from helpers.data.known import KNOWN
 from helpers.data.official import CIFAR_FOLDER, IDX_FOLDERS
 from helpers.data.sources import NoSplit, find
+from helpers.data.sprites import FOLDERS as DSPRITES_FOLDERS
+from helpers.data.sprites import NAME as DSPRITES
 from helpers.data.standins import artist
 from helpers.data.store import is_prepared
 
-NOTEBOOKS = dict.fromkeys(("00", "01", "03", "04", "05", "06"), ("fashion",)) | {"07": ("cifar10",), "08": ("fashion", "cifar10")}
+NOTEBOOKS = dict.fromkeys(("00", "01", "03", "04", "05", "06"), ("fashion",)) | {
+    "07": ("cifar10",), "08": ("fashion", "cifar10"), "09": ("celeba",), "10": ("mnist",), "11": ("dsprites", "celeba"),
+    "12": ("cifar10",), "13": ("fashion", "mnist"), "14": ("fashion",),
+}  # fmt: skip
 OFFICIAL = {name: (folder,) for name, folder in IDX_FOLDERS.items()} | {
     "cifar10": (CIFAR_FOLDER, "cifar-10-python.tar.gz"),
     "celeba": (CELEBA_FOLDER,),
+    "dsprites": tuple(f"{place}/{DSPRITES}" for place in DSPRITES_FOLDERS),
 }
 
 

@@ -49,6 +49,7 @@ KNOWN = {
         "objects",
     ),
     "celeba": Known("CelebA", (3, 64, 64), ("train", "valid", "test"), (), "faces", resizable=True),
+    "dsprites": Known("dSprites", (1, 64, 64), ("train", "test"), (), "sprites"),
 }
 
 Allocate = Callable[[tuple[int, ...]], np.ndarray]  # a shape goes in, an array of uint8 to be filled comes out

@@ -140,4 +140,19 @@ FILES = {
         "(jessicali9530/celeba-dataset): put its img_align_celeba folder, list_attr_celeba.csv and list_eval_partition.csv "
         "into {folder}/celeba/. CelebA is for non-commercial research and education.",
     ),
+    "dsprites": Files(
+        (
+            File(
+                "dsprites/dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz",
+                "7da33b31b13a06f4b04a70402ce90c2e",
+                (
+                    "https://raw.githubusercontent.com/google-deepmind/dsprites-dataset/master/"
+                    "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz",
+                    "https://github.com/google-deepmind/dsprites-dataset/raw/master/dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz",
+                ),
+            ),
+        ),
+        "https://github.com/google-deepmind/dsprites-dataset",
+        "Download dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz into {folder}/dsprites/.",
+    ),
 }

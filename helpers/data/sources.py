@@ -10,6 +10,7 @@ from helpers.data.dataset import DataError
 from helpers.data.known import KNOWN, Known, NoSplit, Source
 from helpers.data.official import cifar_source, idx_source
 from helpers.data.pictures import folder_source
+from helpers.data.sprites import dsprites_source
 
 __all__ = ["FOLDER_SIZE", "KNOWN", "Known", "NoSplit", "Source", "find", "picture_size"]
 
@@ -64,6 +65,8 @@ def find(
 def _official(name: str, split: str, folder: Path, size: int, skip_corrupt: bool) -> Source | None:
     if name == "celeba":
         return celeba_source(split, folder, size, skip_corrupt)
+    if name == "dsprites":
+        return dsprites_source(split, folder)
     return cifar_source(split, folder) if name == "cifar10" else idx_source(name, split, folder)
 
 

@@ -2,7 +2,7 @@
 
     prepared/{key}.json                   what it is, made from which files (a fingerprint), and which two files hold it
     prepared/{key}.{fingerprint}.npy      the pictures, uint8 (N, C, H, W)
-    prepared/{key}.{fingerprint}.npz      labels and attributes
+    prepared/{key}.{fingerprint}.npz      labels, attributes and factors
 
 Every file is written under a temporary name and moved into place when it is whole, the .json last. The names hold the
 fingerprint, so that two processes at work at once, even from different sources, never mix their files.
@@ -30,7 +30,8 @@ from helpers.data.known import Source
 from helpers.files import write_atomically
 
 VERSION = 1
-COLUMNS = ("labels", "attributes")
+COLUMNS = ("labels", "attributes", "factors")
+NAMES = ("class_names", "attribute_names", "factor_names")
 ABANDONED = 6 * 3600  # seconds after which a temporary file cannot belong to a process at work
 FULL = (errno.ENOSPC, errno.EDQUOT)
 READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -71,7 +72,7 @@ def _open(source: Source, folder: Path, fingerprint: str) -> Dataset | None:
             tensors = {name: torch.from_numpy(archive[name]) for name in archive.files}
     except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error):
         return None
-    names = {key: tuple(about[key]) for key in ("class_names", "attribute_names")}
+    names = {key: tuple(about.get(key, ())) for key in NAMES}
     return Dataset(source.name, source.split, torch.from_numpy(images), about["source"], True, **tensors, **names)
 
 
@@ -153,6 +154,7 @@ def _keep(dataset: Dataset, temporary: Path, pictures: Path, fingerprint: str, d
         "source": dataset.source,
         "class_names": dataset.class_names,
         "attribute_names": dataset.attribute_names,
+        "factor_names": dataset.factor_names,
     }
     text = json.dumps(about, ensure_ascii=False, indent=1).encode()
     write_atomically(description, lambda file: file.write(text))

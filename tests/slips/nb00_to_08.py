@@ -1,4 +1,4 @@
-"""Typical wrong solutions of the exercises, each with words that the check must find for it: (number, solution, words)."""
+"""Typical wrong solutions of the exercises of notebooks 00 to 08."""
 
 import math
 
