@@ -1,0 +1,566 @@
+"""How far codes and reconstructions move when pictures do: a model and pictures go in, distances per picture come out.
+
+Perturbations are drawn (`noise_stability`, `corrupted`) or chosen (`maximum_damage`, `targeted_attack`: projected gradient within
+a budget, in [0, 1]). `gains` predicts both from the model's Jacobians. `separation`, `robust_radius`, `picture_loss` and
+`copied_share` measure posteriors, sampled reconstructions and generalization. Distances are squared, summed over latents or
+pixels, and never averaged over them.
+Pictures are (N, C, H, W), uint8 or in [0, 1]; models work on whatever device they are on; results are float32 on the CPU.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from scipy.stats import t as student_t
+from torch import Tensor
+from torch.nn import functional as F
+from torchvision.transforms import functional as pictures
+
+from helpers.data import to_float
+from helpers.models import VAE, Autoencoder, Output, codes, decode, device_of, posterior, reparameterize
+from helpers.objective import Loss, ShapeError, kl_between, same_shape
+
+NORMS = ("l2", "linf")
+PLACES = ("latent", "recon", "posterior")
+
+
+class PerturbationError(ValueError):
+    """A perturbation was asked for that makes no sense; the message says what is wrong with it, and what would be right."""
+
+
+def checked(images: Tensor, model: Autoencoder | VAE | None = None, what: str = "the pictures") -> Tensor:
+    """Return pictures (N, C, H, W) as floats; raise ShapeError or PerturbationError unless they fit the model and lie in [0, 1]."""
+    if images.ndim != 4 or not len(images):
+        raise ShapeError(f"{what} must be (N, C, H, W) with N of 1 or more, but they are {tuple(images.shape)}.")
+    if model is not None and tuple(images.shape[1:]) != tuple(model.config.shape):
+        raise ShapeError(f"{what} are {tuple(images.shape[1:])} each, but the model reads {tuple(model.config.shape)}.")
+    x = to_float(images)
+    if not x.isfinite().all():
+        raise PerturbationError(f"{what} hold NaN or infinity.")
+    if x.min() < 0 or x.max() > 1:
+        raise PerturbationError(f"{what} must lie in [0, 1], but reach from {x.min():.3g} to {x.max():.3g}; divide bytes by 255.")
+    return x
+
+
+def at_least(name: str, value: float, least: float) -> None:
+    """Raise PerturbationError unless a number is finite and not below `least`."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < least:
+        raise PerturbationError(f"{name} is {value!r}; it must be a finite number of {least} or more.")
+
+
+def count(name: str, value: int) -> None:
+    """Raise PerturbationError unless a number is whole and 1 or more."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise PerturbationError(f"{name} is {value!r}; it must be a whole number of 1 or more.")
+
+
+def one_of(name: str, value: str, allowed: Sequence[str]) -> None:
+    """Raise PerturbationError unless a word is one of those allowed."""
+    if value not in allowed:
+        raise PerturbationError(f"{name} is {value!r}; it must be one of {', '.join(allowed)}.")
+
+
+# ---- Averages over pictures -------------------------------------------------------------------------------------------------
+
+
+class Interval(NamedTuple):
+    """A mean over pictures, and the ends of its confidence interval."""
+
+    mean: Tensor
+    low: Tensor
+    high: Tensor
+
+
+def interval(values: Tensor, level: float = 0.95) -> Interval:
+    """Return the mean over the last axis, and its confidence interval: mean ± t s / √N          (Student's t, N − 1 degrees)
+
+    values: (..., N) with N of 2 or more *independent* values, such as one for each picture (average several draws of one picture
+    first: they are not independent). Returns three of (...). Raises PerturbationError. Built in notebook 13.
+    """
+    n = values.shape[-1] if values.ndim else 0
+    if n < 2 or not 0 < level < 1:
+        raise PerturbationError(f"an interval needs 2 or more values and a level between 0 and 1, not {n} and {level}.")
+    mean, error = values.mean(-1), values.std(-1) / n**0.5
+    reach = float(student_t.ppf(0.5 + level / 2, n - 1)) * error
+    return Interval(mean, mean - reach, mean + reach)
+
+
+def spread(points: Tensor) -> float:
+    """Return the mean squared distance between two different rows: the yardstick for "far".
+
+    mean over i ≠ j of ‖a_i − a_j‖² = 2 Σ_d Var(a_d)          (Var with N − 1)
+
+    points: (N, ...), N of 2 or more. No pair is ever formed. Raises ShapeError. Built in notebook 13.
+    """
+    if points.ndim < 2 or len(points) < 2:
+        raise ShapeError(f"a spread needs two or more rows, (N, ...); yours has shape {tuple(points.shape)}.")
+    return 2 * points.double().flatten(1).var(0).sum().item()
+
+
+# ---- Noise ------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Stability:
+    """How far noise moves codes and reconstructions.
+
+    sigmas: (S,);  latent, recon: (S, N), E‖z − z̃‖² and E‖x̂ − x̃̂‖² of each picture;  latent_spread, recon_spread: the same between
+    *different* pictures, with which the two `relative_` rows divide: 1 means "as far as another picture".
+    """
+
+    sigmas: Tensor
+    latent: Tensor
+    recon: Tensor
+    latent_spread: float
+    recon_spread: float
+
+    @property
+    def relative_latent(self) -> Tensor:
+        """E‖z − z̃‖² over the mean squared distance between the codes of different pictures, (S, N)."""
+        return self.latent / self.latent_spread
+
+    @property
+    def relative_recon(self) -> Tensor:
+        """E‖x̂ − x̃̂‖² over the mean squared distance between the reconstructions of different pictures, (S, N)."""
+        return self.recon / self.recon_spread
+
+
+@torch.no_grad()
+def noise_stability(
+    model: Autoencoder | VAE, images: Tensor, sigmas: Sequence[float] | Tensor, generator: torch.Generator, *, draws: int = 4
+) -> Stability:
+    """Return how far Gaussian noise on the pictures moves codes and reconstructions.
+
+    x̃ = x + σ ε, ε ~ N(0, I)          latent: mean over draws of ‖E(x̃) − E(x)‖²          recon: … of ‖G(E(x̃)) − G(E(x))‖²
+
+    E is the encoder (mu of a VAE), G the decoder: no noise of the model's own enters. x̃ is not clipped, since clipped noise is not
+    centred and moves codes far more (`corrupted` clips). Every σ gets the same ε, so that curves are smooth. images: N of 2 or
+    more; sigmas: (S,), 0 or more; generator: on the CPU. Raises ShapeError, PerturbationError. Built in notebook 13.
+    """
+    x, row = checked(images, model), torch.as_tensor(sigmas, dtype=torch.float32).reshape(-1)
+    if not len(row) or not row.isfinite().all() or (row < 0).any():
+        raise PerturbationError(f"sigmas must be one or more finite numbers of 0 or more, not {row.tolist()}.")
+    count("draws", draws)
+    z, latent, recon = codes(model, x), torch.zeros(len(row), len(x)), torch.zeros(len(row), len(x))
+    x_hat = decode(model, z)
+    for _ in range(draws):
+        eps = torch.randn(x.shape, generator=generator).to(x.device)
+        for i, sigma in enumerate(row.tolist()):
+            moved = codes(model, x + sigma * eps)
+            latent[i] += squares(moved, z) / draws
+            recon[i] += squares(decode(model, moved), x_hat) / draws
+    return Stability(row, latent, recon, spread(z), spread(x_hat))
+
+
+def squares(a: Tensor, b: Tensor) -> Tensor:
+    """Return ‖a − b‖² of each row, (N,): summed over whatever a row holds."""
+    return (a - b).flatten(1).square().sum(1)
+
+
+# ---- Jacobians --------------------------------------------------------------------------------------------------------------
+
+
+def mean_code(model: Autoencoder | VAE, x: Tensor) -> Tensor:
+    """Return the point that stands for each picture, (B, Z), with its gradient: z of an autoencoder, mu of a VAE."""
+    return model.encode(x)[0] if isinstance(model, VAE) else model.encode(x)
+
+
+def encoder_jacobian(model: Autoencoder | VAE, images: Tensor, *, chunk: int = 16) -> Tensor:
+    """Return J_E[n, j, i] = ∂z_j / ∂x_i of each picture, (N, Z, D) with D = C·H·W, by torch.func (reverse mode: Z passes).
+
+    chunk: pictures at once. Raises ShapeError, PerturbationError. Built in notebook 13.
+    """
+
+    def one(picture: Tensor) -> Tensor:
+        return mean_code(model, picture[None])[0]
+
+    x = checked(images, model).to(device_of(model))
+    return torch.func.vmap(torch.func.jacrev(one), chunk_size=chunk)(x).flatten(2).detach().cpu()
+
+
+def decoder_jacobian(model: Autoencoder | VAE, z: Tensor, *, chunk: int = 16) -> Tensor:
+    """Return J_G[n, i, j] = ∂x̂_i / ∂z_j at latent points z (N, Z), (N, D, Z), by torch.func (forward mode: Z passes)."""
+
+    def one(point: Tensor) -> Tensor:
+        return model.decode(point[None])[0]
+
+    with warnings.catch_warnings():  # forward mode loads a part of torch that warns about another part of torch
+        warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=FutureWarning)
+        warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=DeprecationWarning)
+        found = torch.func.vmap(torch.func.jacfwd(one), chunk_size=chunk)(z.to(device_of(model)))  # (N, C, H, W, Z)
+    return found.flatten(1, -2).detach().cpu()
+
+
+class Gain(NamedTuple):
+    """How much a linear map J stretches squared lengths: total = ‖J‖_F², worst = ‖J‖₂², for each picture, (N,)."""
+
+    total: Tensor
+    worst: Tensor
+
+
+class Gains(NamedTuple):
+    """The gains of the way from pixels to the code, and of the whole way from pixels to the reconstruction."""
+
+    latent: Gain
+    recon: Gain
+
+
+def gains(model: Autoencoder | VAE, images: Tensor, *, chunk: int = 16) -> Gains:
+    """Return what the Jacobians predict for small perturbations of each picture.
+
+    noise of standard deviation σ:          E‖J η‖² = σ² ‖J‖_F²          (total)
+    the worst η with ‖η‖ ≤ ε:          max ‖J η‖² = ε² ‖J‖₂²          (worst)
+
+    for J = J_E and J = J_G J_E, which is never formed: ‖J_G J_E‖_F² = tr(B A) and ‖J_G J_E‖₂² is the largest eigenvalue of B A,
+    with A = J_E J_Eᵀ and B = J_Gᵀ J_G, (Z, Z) each. Raises ShapeError, PerturbationError. Built in notebook 13.
+    """
+    J_E, J_G = encoder_jacobian(model, images, chunk=chunk), decoder_jacobian(model, codes(model, images), chunk=chunk)
+    A, B = (J_E @ J_E.mT).double(), (J_G.mT @ J_G).double()
+    values, vectors = torch.linalg.eigh(B)
+    root = vectors * values.clamp(min=0).sqrt()[:, None] @ vectors.mT  # B^½: root A root is symmetric, with B A's eigenvalues
+    found = [Gain(M.diagonal(dim1=1, dim2=2).sum(1).float(), torch.linalg.eigvalsh(M)[:, -1].float()) for M in (A, root @ A @ root)]
+    return Gains(*found)
+
+
+# ---- Projections ------------------------------------------------------------------------------------------------------------
+
+
+def sizes(eta: Tensor, norm: str) -> Tensor:
+    """Return the length of each perturbation (N, ...), (N,): Euclidean for "l2", the largest entry for "linf"."""
+    one_of("norm", norm, NORMS)
+    return eta.flatten(1).norm(dim=1) if norm == "l2" else eta.flatten(1).abs().amax(1)
+
+
+def projected(proposal: Tensor, x: Tensor, epsilon: float, norm: str) -> Tensor:
+    """Return the nearest allowed picture to each proposal: within epsilon of x, and in [0, 1].
+
+    linf: both conditions are bounds on single pixels, so clamping to max(x − ε, 0) … min(x + ε, 1) is exact.
+    l2: by Lagrange the answer is clip(x + s (proposal − x)) with one s in [0, 1] a picture. Σ_i min(s² d_i², room_i²) = ε², where
+    room_i is how far pixel i can go before it meets 0 or 1, is solved for s exactly, by sorting the s at which pixels stop.
+    (Shrinking first and clipping afterwards is allowed, too, but not the nearest: it wastes what clipped pixels give back.)
+
+    proposal, x: (N, C, H, W), x in [0, 1]. Raises ShapeError, PerturbationError. Built in notebook 13.
+    """
+    same_shape(proposal=proposal, x=x)
+    at_least("epsilon", epsilon, 0)
+    one_of("norm", norm, NORMS)
+    if norm == "linf":
+        return torch.minimum(torch.maximum(proposal, (x - epsilon).clamp(min=0)), (x + epsilon).clamp(max=1))
+    start, d = x.flatten(1), (proposal - x).flatten(1)
+    room = torch.where(d > 0, 1 - start, start)
+    stops, order = torch.where(d == 0, torch.inf, room / d.abs()).sort(1)  # the s at which each pixel meets its bound
+    d2, room2 = d.square().gather(1, order), room.square().gather(1, order)
+    free = d2.flip(1).cumsum(1).flip(1)  # Σ d² of the pixels that have not stopped before the k-th
+    spent = room2.cumsum(1) - room2  # Σ room² of those that have
+    s = ((epsilon**2 - spent).clamp(min=0) / free.clamp(min=1e-30)).sqrt()  # (N, D): the answer, if it lies before the k-th stop
+    first = (s <= stops).to(torch.uint8).argmax(1, keepdim=True)  # the k that it belongs to
+    scale = torch.where((s <= stops).any(1, keepdim=True), s.gather(1, first), 1.0).clamp(max=1)
+    return (start + scale * d).clamp(0, 1).view_as(x)
+
+
+def random_start(x: Tensor, epsilon: float, norm: str, generator: torch.Generator) -> Tensor:
+    """Return a random picture on the border of the budget around each x (random direction, or random signs), pulled into [0, 1]."""
+    noise = torch.randn(x.shape, generator=generator).to(x.device)
+    return projected(x + epsilon * steepest(noise, norm), x, epsilon, norm)
+
+
+def steepest(gradient: Tensor, norm: str) -> Tensor:
+    """Return the step of size 1 that a linear function gains most from: g / ‖g‖ for l2, sign(g) for linf; 0 where g is 0."""
+    if norm == "linf":
+        return gradient.sign()
+    lengths = gradient.flatten(1).norm(dim=1).clamp(min=1e-30)
+    return gradient / lengths.view(-1, *[1] * (gradient.ndim - 1))
+
+
+# ---- Attacks ----------------------------------------------------------------------------------------------------------------
+
+
+class Attack(NamedTuple):
+    """What an attack found: images (N, C, H, W) in [0, 1]; distance (N,), what it made of the distance it was after; before (N,),
+    that distance for the untouched pictures; size (N,), how much of the budget each used."""
+
+    images: Tensor
+    distance: Tensor
+    before: Tensor
+    size: Tensor
+
+
+def projected_gradient(
+    score: Callable[[Tensor], Tensor],
+    x: Tensor,
+    epsilon: float,
+    norm: str,
+    generator: torch.Generator,
+    *,
+    steps: int = 30,
+    restarts: int = 2,
+) -> tuple[Tensor, Tensor]:
+    """Return the pictures that score highest among those within epsilon of x and in [0, 1], and their scores, (N,).
+
+    x̃ ← P(x̃ + α_k · steepest(∇ score)), α_k = ε (1 − k / steps)          (Madry and others 2018, with a falling step)
+
+    from `restarts` random starts; the best picture ever visited counts, x itself included, so a score never falls. (The gradient
+    of "how far from x" vanishes *at* x, hence random starts.) score: (N, C, H, W) → (N,), each from its own picture only.
+    Projected gradient finds a lower bound of the worst case, not the worst case. Raises PerturbationError, also on a score that
+    is NaN. Built in notebook 13.
+    """
+    at_least("epsilon", epsilon, 0)
+    one_of("norm", norm, NORMS)
+    count("steps", steps)
+    count("restarts", restarts)
+    best, found = x.clone(), score(x).detach()
+    for _ in range(restarts):
+        adversary = random_start(x, epsilon, norm, generator)
+        for k in range(steps + 1):
+            adversary.requires_grad_()
+            now = score(adversary)
+            if now.isnan().any():
+                raise PerturbationError("the score is NaN for some picture; look at the model's codes there.")
+            better = now.detach() > found
+            best, found = torch.where(better.view(-1, 1, 1, 1), adversary.detach(), best), torch.where(better, now.detach(), found)
+            if k < steps:
+                (gradient,) = torch.autograd.grad(now.sum(), adversary)
+                step = epsilon * (1 - k / steps) * steepest(gradient, norm)
+                adversary = projected(adversary.detach() + step, x, epsilon, norm)
+    return best, found
+
+
+def place_distance(model: Autoencoder | VAE, x: Tensor, reference: Tensor, on: str) -> Tensor:
+    """Return how far the model holds pictures apart, (B,), with its gradient in x: on "latent", "recon" or "posterior"."""
+    if on == "posterior":
+        here, there = model.encode(x), model.encode(reference)
+        return 0.5 * (kl_between(*here, *there) + kl_between(*there, *here)).float()
+    z, w = mean_code(model, x), mean_code(model, reference)
+    return squares(z, w) if on == "latent" else squares(model.decode(z), model.decode(w))
+
+
+def place_is_there(model: Autoencoder | VAE, on: str) -> None:
+    """Raise PerturbationError where a model has nothing to measure `on`."""
+    one_of("on", on, PLACES)
+    if on == "posterior" and not isinstance(model, VAE):
+        raise PerturbationError('an autoencoder has no posterior; measure on="latent" or on="recon".')
+
+
+def attacked(
+    model: Autoencoder | VAE,
+    images: Tensor,
+    targets: Tensor,
+    sign: int,
+    epsilon: float,
+    norm: str,
+    generator: torch.Generator,
+    on: str,
+    steps: int,
+    restarts: int,
+    batch: int,
+) -> Attack:
+    """Return the attack that raises (sign 1) or lowers (−1) the distance of pictures to targets, a batch at a time."""
+    place_is_there(model, on)
+    count("batch", batch)
+    x, t = checked(images, model), checked(targets, model, "the targets")
+    same_shape(images=x, targets=t)
+    parts = []
+    for here, there in zip(x.split(batch), t.split(batch), strict=True):
+        here, there = here.to(device_of(model)), there.to(device_of(model))
+
+        def score(adversary: Tensor, there: Tensor = there) -> Tensor:
+            return sign * place_distance(model, adversary, there, on)
+
+        found, value = projected_gradient(score, here, epsilon, norm, generator, steps=steps, restarts=restarts)
+        before = sign * score(here).detach()
+        parts.append([part.cpu() for part in (found, sign * value, before, sizes(found - here, norm))])
+    return Attack(*(torch.cat(column) for column in zip(*parts, strict=True)))
+
+
+def maximum_damage(
+    model: Autoencoder | VAE,
+    images: Tensor,
+    epsilon: float,
+    generator: torch.Generator,
+    *,
+    norm: str = "l2",
+    on: str = "latent",
+    steps: int = 30,
+    restarts: int = 2,
+    batch: int = 500,
+) -> Attack:
+    """Return the allowed pictures whose code, reconstruction or posterior moves furthest from that of the original.
+
+    max over ‖x̃ − x‖ ≤ ε, x̃ in [0, 1], of ‖E(x̃) − E(x)‖² (on "latent"), ‖G(E(x̃)) − G(E(x))‖² ("recon"), or the symmetric KL
+    divergence of the two posteriors ("posterior", VAEs only: `separation`).          (Kuzina and others 2021, unsupervised attacks)
+
+    images: (N, C, H, W), uint8 or in [0, 1]; epsilon: the budget, ≥ 0, in pixel values: each pixel's for norm "linf", the root of
+    the sum of squares for "l2". Found by `projected_gradient`: a lower bound of the worst case.
+    Raises ShapeError, PerturbationError. Built in notebook 13.
+    """
+    return attacked(model, images, images, 1, epsilon, norm, generator, on, steps, restarts, batch)
+
+
+def targeted_attack(
+    model: Autoencoder | VAE,
+    images: Tensor,
+    targets: Tensor,
+    epsilon: float,
+    generator: torch.Generator,
+    *,
+    norm: str = "l2",
+    on: str = "latent",
+    steps: int = 30,
+    restarts: int = 2,
+    batch: int = 500,
+) -> Attack:
+    """Return the allowed pictures whose code, reconstruction or posterior comes nearest to that of a target picture.
+
+    min over ‖x̃ − x‖ ≤ ε, x̃ in [0, 1], of the distances of `maximum_damage`, to targets (N, C, H, W) in place of the originals.
+    (Tabacof and others 2016; Kos and others 2018.) Raises ShapeError, PerturbationError. Built in notebook 13.
+    """
+    return attacked(model, images, targets, -1, epsilon, norm, generator, on, steps, restarts, batch)
+
+
+# ---- Zones instead of points ------------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def separation(model: VAE, images: Tensor, others: Tensor) -> Tensor:
+    """Return the symmetric KL divergence between the posteriors of pictures in pairs, (N,) nats: distance in widths of the zones.
+
+    ½ KL(q(z|x) ‖ q(z|x̃)) + ½ KL(q(z|x̃) ‖ q(z|x))          (a measure of Kuzina and others 2021; here it is half the sum)
+
+    With equal widths it is ½ Σ_j (mu_j − mũ_j)² / σ_j². images, others: (N, C, H, W). Raises ShapeError, PerturbationError.
+    Built in notebook 13.
+    """
+    place_is_there(model, "posterior")
+    same_shape(images=images, others=others)
+    here, there = posterior(model, checked(images, model)), posterior(model, checked(others, model))
+    return 0.5 * (kl_between(*here, *there) + kl_between(*there, *here)).float()
+
+
+@torch.no_grad()
+def robust_radius(model: VAE, images: Tensor, others: Tensor, generator: torch.Generator, *, draws: int = 100) -> Tensor:
+    """Return the least r for which a VAE is r-robust to the change of each picture into its other, (N,).
+
+    r-robust: P(‖f(x̃) − f(x)‖ ≤ r) > ½, f a *sampled* reconstruction G(mu + σ ε)          (Camuto and others 2021)
+
+    so the least r is the median of ‖f(x̃) − f(x)‖ over independent noise in both, here of `draws` draws. With others = images it
+    is what the model's own noise does. Not squared. Raises ShapeError, PerturbationError. Built in notebook 13.
+    """
+    place_is_there(model, "posterior")
+    same_shape(images=images, others=others)
+    count("draws", draws)
+    here, there = posterior(model, checked(images, model)), posterior(model, checked(others, model))
+    gaps = [squares(*(decode(model, reparameterize(*zone, generator)) for zone in (here, there))).sqrt() for _ in range(draws)]
+    return torch.stack(gaps).median(0).values
+
+
+# ---- Generalization ---------------------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def picture_loss(model: Autoencoder | VAE, images: Tensor, generator: torch.Generator, *, draws: int = 1, batch: int = 500) -> Loss:
+    """Return loss = recon + kl and its parts for each picture, (N,) nats each: the negative ELBO, averaged over noise draws.
+
+    images: (N, C, H, W). `models.evaluate` gives the mean. Raises ShapeError, PerturbationError. Built in notebook 13.
+    """
+    x, parts = checked(images, model), []
+    count("draws", draws)
+    count("batch", batch)
+    for part in x.split(batch):
+        part, total = part.to(device_of(model)), 0
+        for _ in range(draws):
+            total = total + torch.stack(model.loss(part, noisy_output(model, part, generator))) / draws
+        parts.append(total.cpu())
+    return Loss(*torch.cat(parts, 1))
+
+
+def noisy_output(model: Autoencoder | VAE, x: Tensor, generator: torch.Generator) -> Output:
+    """Return what a model says of pictures (B, C, H, W), with noise from a generator on the CPU, whatever the model's device."""
+    if not isinstance(model, VAE):
+        return model(x)
+    mu, logvar = model.encode(x)
+    eps = torch.randn(mu.shape, generator=generator).to(mu)
+    return Output(model.decoder(mu + torch.exp(0.5 * logvar) * eps), mu, logvar)
+
+
+@torch.no_grad()
+def copied_share(samples: Tensor, train: Tensor, held_out: Tensor) -> float:
+    """Return the share of samples nearer to some training picture than to any held-out one: ½ where nothing is copied.
+
+    train, held_out: equally many pictures of the same kind, (N, C, H, W); samples: (n, C, H, W). A fresh draw of the same data
+    has no reason to prefer either. (The idea of the test of Meehan, Chaudhuri & Dasgupta 2020, in its simplest form.) Ties
+    count half. Raises ShapeError, PerturbationError. Built in notebook 13.
+    """
+    same_shape(train=train, held_out=held_out)
+    same_shape(samples=samples[:1], train=train[:1])
+    named = {"the samples": samples, "the training pictures": train, "the held-out pictures": held_out}
+    points, old, new = (checked(images, what=what).flatten(1) for what, images in named.items())
+    to_old, to_new = torch.cdist(points, old).amin(1), torch.cdist(points, new).amin(1)
+    return ((to_old < to_new).double() + 0.5 * (to_old == to_new).double()).mean().item()
+
+
+def noisy(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
+    return x + amount * torch.randn(x.shape, generator=generator)
+
+
+def peppered(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
+    u = torch.rand(x.shape[0], 1, *x.shape[2:], generator=generator).expand_as(x)
+    return torch.where(u < amount / 2, 0.0, torch.where(u > 1 - amount / 2, 1.0, x))
+
+
+def blurred(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
+    return pictures.gaussian_blur(x, 2 * math.ceil(3 * amount) + 1, amount) if amount else x
+
+
+def flattened(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
+    middle = x.mean((1, 2, 3), keepdim=True)
+    return middle + (1 - amount) * (x - middle)
+
+
+def brightened(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
+    return x + amount
+
+
+def shifted(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
+    step = round(amount)
+    return F.pad(x, (step, 0, 0, 0))[..., : x.shape[3]]
+
+
+def turned(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
+    return pictures.rotate(x, amount, interpolation=pictures.InterpolationMode.BILINEAR)
+
+
+def covered(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
+    side, height, width = round(amount), *x.shape[2:]
+    top = torch.randint(0, max(height - side, 0) + 1, (len(x), 1, 1, 1), generator=generator)
+    left = torch.randint(0, max(width - side, 0) + 1, (len(x), 1, 1, 1), generator=generator)
+    down, across = torch.arange(height).view(1, 1, -1, 1), torch.arange(width).view(1, 1, 1, -1)
+    hidden = (down >= top) & (down < top + side) & (across >= left) & (across < left + side)
+    return x.masked_fill(hidden, 0.5)
+
+
+CORRUPTIONS: dict[str, Callable[[Tensor, float, torch.Generator], Tensor]] = {
+    "noise": noisy, "salt and pepper": peppered, "blur": blurred, "contrast": flattened, "brightness": brightened,
+    "shift": shifted, "rotation": turned, "occlusion": covered,
+}  # fmt: skip
+SHARES = ("contrast", "salt and pepper")
+
+
+def corrupted(images: Tensor, kind: str, amount: float, generator: torch.Generator) -> Tensor:
+    """Return damaged copies of pictures, (N, C, H, W) in [0, 1]; amount 0 changes nothing.
+
+    kind and the unit of its amount: noise (standard deviation), salt and pepper (share of pixels), blur (sigma in pixels),
+    contrast (share taken away, 0 … 1), brightness (added), shift (pixels to the right), rotation (degrees), occlusion (side of a
+    grey square in pixels). All are clipped into [0, 1] at the end, so that noise brightens black pixels by 0.4 amount on average.
+    (After Hendrycks & Dietterich 2019.) Raises ShapeError; PerturbationError on an unknown kind, a negative amount, or a share
+    above 1. Built in notebook 13.
+    """
+    one_of("kind", kind, tuple(CORRUPTIONS))
+    at_least("amount", amount, 0)
+    if kind in SHARES and amount > 1:
+        raise PerturbationError(f"amount is {amount!r}; for {kind} it is a share, between 0 and 1.")
+    x = checked(images).cpu()
+    return CORRUPTIONS[kind](x, amount, generator).clamp(0, 1)

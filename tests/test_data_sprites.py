@@ -1,0 +1,222 @@
+"""dSprites: the drawn sprites against what can be measured in them, the archive's layout pixel for pixel, bad files named."""
+
+from __future__ import annotations
+
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+
+from helpers.data import DataError, load, sprites, status
+from helpers.data.sources import find
+from helpers.data.store import is_prepared, open_prepared
+
+COLUMNS = ("color", "shape", "scale", "orientation", "posX", "posY")
+
+
+def some(n: int, seed: int = 0, **fixed: float) -> dict[str, torch.Tensor]:
+    parameters = sprites.sample(n, torch.Generator().manual_seed(seed))
+    return parameters | {name: torch.full((n,), value) for name, value in fixed.items()}
+
+
+def middle(pictures: torch.Tensor) -> torch.Tensor:
+    """The centre of what is lit, (N, 2) as x, y in pixels."""
+    lit, axis = pictures[:, 0].double(), torch.arange(64.0, dtype=torch.float64)
+    total = lit.sum((1, 2))
+    return torch.stack([(lit.sum(1) * axis).sum(1) / total, (lit.sum(2) * axis).sum(1) / total], 1)
+
+
+def area(pictures: torch.Tensor) -> torch.Tensor:
+    return (pictures > 0).flatten(1).sum(1).double()
+
+
+# ---- drawn
+
+
+def test_the_interface_is_the_contract():
+    parameters = some(500)
+    before = {name: values.clone() for name, values in parameters.items()}
+    pictures = sprites.draw(parameters)
+    assert pictures.shape == (500, 1, 64, 64) and pictures.dtype == torch.uint8
+    assert sorted(pictures.unique().tolist()) == [0, 255]  # binary, like the original
+    assert list(parameters) == list(sprites.FACTORS) and all(v.dtype == torch.float32 for v in parameters.values())
+    assert all(torch.equal(before[name], values) for name, values in parameters.items())
+    assert sprites.draw(some(0)).shape == (0, 1, 64, 64)
+
+
+def test_factors_take_the_archives_values_equally_often_and_independently():
+    parameters = some(20_000)
+    for name, count in {"shape": 3, "scale": 6, "orientation": 40, "x": 32, "y": 32}.items():
+        values, seen = parameters[name].unique(return_counts=True)
+        low, high = sprites.FACTORS[name]
+        assert np.allclose(values, np.linspace(low, high, count), atol=1e-6)
+        expected = 20_000 / count
+        assert ((seen - expected).square() / expected).sum() < count + 5 * (2 * count) ** 0.5 + 5  # chi squared
+    between = torch.corrcoef(torch.stack(list(parameters.values()))) - torch.eye(5)
+    assert between.abs().max() < 5 / 20_000**0.5
+
+
+def test_a_picture_does_not_depend_on_its_neighbours():
+    parameters = some(250)
+    together = sprites.draw(parameters)
+    order = torch.randperm(250, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(together[order], sprites.draw({k: v[order] for k, v in parameters.items()}))
+    assert torch.equal(together[:5], torch.cat([sprites.draw({k: v[i : i + 1] for k, v in parameters.items()}) for i in range(5)]))
+
+
+@pytest.mark.parametrize("shape", [1.0, 2.0, 3.0])
+def test_position_is_the_middle_and_scale_the_root_of_the_area(shape):
+    parameters = some(400, shape=shape)
+    pictures = sprites.draw(parameters)
+    where = torch.stack([parameters["x"], parameters["y"]], 1) * 32 + 15.5
+    assert (middle(pictures) - where).abs().max() < (2.0 if shape == 3 else 0.8)  # a heart's middle is not its centroid
+    share = area(pictures).sqrt() / parameters["scale"]
+    assert share.std() / share.mean() < 0.06
+    assert 130 < area(pictures).mean() < 200  # 174 in the published archive, over all shapes
+
+
+def test_the_whole_set_is_as_bright_as_the_published_one_and_keeps_off_the_frame():
+    pictures = sprites.draw(some(3000))
+    assert abs((pictures > 0).float().mean() - 0.0425) < 0.002
+    assert pictures[:, :, 2:-2, 2:-2].float().sum() == pictures.float().sum()
+
+
+def test_orientation_turns_and_shapes_have_their_symmetries():
+    turn = torch.linspace(0, 2 * torch.pi, 9)
+    for shape, period in ((1.0, 2), (2.0, 4), (3.0, 8)):  # a quarter, a half, a whole turn, in eighths
+        drawn = sprites.draw(some(9, shape=shape, scale=1.0, x=0.5, y=0.5) | {"orientation": turn})
+        changed = [int((drawn[0] != drawn[step]).sum()) for step in range(1, 9)]
+        assert all((pixels < 12) == (step % period == 0) for step, pixels in enumerate(changed, 1)), changed
+
+
+def test_factors_reach_the_data_set():
+    drawn = load("dsprites", "test", 50, quiet=True)
+    assert drawn.factor_names == ("shape", "scale", "orientation", "x", "y") and drawn.factors.shape == (50, 5)
+    values = {name: drawn.factor(name) for name in drawn.factor_names}
+    assert torch.equal(sprites.draw(values), drawn.images)
+
+
+# ---- the published archive
+
+
+def write_archive(folder, count: int = 40, place: str = "dsprites", **changes) -> dict[str, np.ndarray]:
+    """Write a small archive as it is published, its metadata pickled; return its entries."""
+    random = np.random.default_rng(0)
+    classes = np.stack([np.zeros(count, int), *(random.integers(0, n, count) for n in (3, 6, 40, 32, 32))], 1)
+    values = classes / [1, 1, 10, 40 / 6.28, 31, 31] + [1, 1, 0.5, 0, 0, 0]
+    entries = {
+        "metadata": np.array({"latents_names": COLUMNS, "danger": Touch(folder / "ran")}, dtype=object),
+        "imgs": random.integers(0, 2, (count, 64, 64)).astype(np.uint8),
+        "latents_classes": classes,
+        "latents_values": values,
+    } | changes
+    path = folder / place / sprites.NAME
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path, **{name: array for name, array in entries.items() if array is not None})
+    return entries
+
+
+class Touch:
+    """Unpickled, it writes a file: nobody may unpickle it."""
+
+    def __init__(self, path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+@pytest.mark.parametrize("place", ["dsprites", "."])
+def test_the_archive_opens_pixel_for_pixel_and_is_never_unpickled(place, tmp_path):
+    written = write_archive(tmp_path, place=place)
+    seen = []
+    for split, count in (("train", 36), ("test", 4)):
+        dataset = find("dsprites", split, tmp_path).decode()
+        rows = sprites.split_rows(40, split)
+        seen += rows.tolist()
+        assert len(dataset) == count == len(rows)
+        assert np.array_equal(dataset.images.numpy()[:, 0], 255 * written["imgs"][rows])
+        assert np.allclose(dataset.factors, written["latents_values"][rows, 1:]) and dataset.factors.dtype == torch.float32
+        assert dataset.factor_names == tuple(sprites.FACTORS) and (dataset.is_real, dataset.source) == (True, "dSprites")
+    assert sorted(seen) == list(range(40))  # every picture is in one split
+    assert not (tmp_path / "ran").exists()
+
+
+def test_more_pictures_than_a_block_and_a_shuffled_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(sprites, "BLOCK", 16)
+    written = write_archive(tmp_path, 100)
+    dataset = find("dsprites", "train", tmp_path).decode()
+    assert np.array_equal(dataset.images.numpy()[:, 0], 255 * written["imgs"][sprites.split_rows(100, "train")])
+    order = sprites.split_rows(10_000, "train")
+    assert abs(np.corrcoef(order, np.arange(len(order)))[0, 1]) < 0.06
+    assert order[:3].tolist() == sprites.split_rows(10_000, "train")[:3].tolist()
+
+
+def test_the_prepared_store_keeps_factors(tmp_path):
+    written = write_archive(tmp_path)
+    source = find("dsprites", "train", tmp_path)
+    first, again = open_prepared(source, tmp_path, False), open_prepared(source, tmp_path, False)
+    assert is_prepared(source, tmp_path) and torch.equal(first.factors, again.factors)
+    assert again.factor_names == tuple(sprites.FACTORS)
+    assert np.allclose(again.factors, written["latents_values"][sprites.split_rows(40, "train"), 1:])
+
+
+def test_load_and_the_table_use_it(tmp_path, monkeypatch, capsys):
+    write_archive(tmp_path)
+    monkeypatch.setenv("VAE_COURSE_DATA", str(tmp_path))
+    monkeypatch.delenv("VAE_COURSE_STANDINS", raising=False)
+    assert load("dsprites", "train", 7).is_real and "dSprites" in capsys.readouterr().out
+    row = next(line for line in status(tmp_path).splitlines() if line.startswith("dsprites"))
+    assert "train, test" in row and "official files" in row
+    monkeypatch.setenv("VAE_COURSE_STANDINS", "1")
+    assert not load("dsprites", "train", 7, quiet=True).is_real
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"imgs": None}, ("lacks imgs",)),
+        ({"latents_values": None}, ("lacks latents_values",)),
+        ({"imgs": np.zeros((39, 64, 64), np.uint8)}, ("(39, 64, 64)", "(40, 64, 64)")),
+        ({"imgs": np.zeros((40, 64, 64), np.float32)}, ("float32", "uint8")),
+        ({"imgs": np.full((40, 64, 64), 255, np.uint8)}, ("255", "0 and 1")),
+        ({"imgs": np.asfortranarray(np.zeros((40, 64, 64), np.uint8))}, ("column by column",)),
+        ({"latents_values": np.zeros((40, 5))}, ("(40, 5)", "(N, 6)")),
+        ({"latents_values": np.full((40, 6), np.nan)}, ("finite",)),
+    ],
+)
+def test_an_archive_that_is_laid_out_otherwise_is_refused(changes, words, tmp_path):
+    write_archive(tmp_path, **changes)
+    with pytest.raises(DataError) as caught:
+        find("dsprites", "train", tmp_path).decode()
+    assert all(word in str(caught.value) for word in words), caught.value
+
+
+@pytest.mark.parametrize("keep", [0, 10, 300, 3000])
+def test_a_truncated_archive_is_named_with_its_size(keep, tmp_path):
+    write_archive(tmp_path)
+    path = tmp_path / "dsprites" / sprites.NAME
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(DataError) as caught:
+        find("dsprites", "test", tmp_path).decode()
+    assert str(path) in str(caught.value) and f"{keep:,} bytes" in str(caught.value) and "--force" in str(caught.value)
+
+
+def test_pictures_that_end_too_early_are_named(tmp_path):
+    write_archive(tmp_path)
+    path = tmp_path / "dsprites" / sprites.NAME
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    entries["imgs.npy"] = entries["imgs.npy"][:-4096]
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    with pytest.raises(DataError, match="ends within picture 39 of 40"):
+        find("dsprites", "train", tmp_path).decode()
+
+
+def test_too_few_pictures_for_a_split_are_refused(tmp_path):
+    write_archive(tmp_path, 5)
+    with pytest.raises(DataError, match="test split would be empty"):
+        find("dsprites", "test", tmp_path).decode()
