@@ -78,6 +78,8 @@ def attack(answer) -> None:
         if not close(found, wanted):
             if close(found, x):
                 raise Wrong("nothing was changed at all; begin at `start`, and step along the sign of the gradient.")
+            if score(found).sum() < score(start).sum():
+                raise Wrong("the score has fallen below that of the start: go up the gradient, not down.")
             raise Wrong("budget and range are kept, but the result differs: project after every step, not once at the end, and leave start and step as they were.")
 
 
@@ -98,6 +100,8 @@ def move(answer) -> None:
             raise Wrong("you summed over the pictures as well; sum over latents, and average over pictures.")
         if close(found, wanted * len(a) / (len(a) - 1)):
             raise Wrong("the yardstick counts each row's distance to itself; only different rows count.")
+        if close(found, 2 * wanted):
+            raise Wrong("your yardstick is half as long as it should be: different rows are twice the summed variance apart.")
         raise Wrong(f"for {a.shape[1]} latents yours is {found.item():.4g}, not {wanted.item():.4g}. Sum the squares of each row, then average.")
 
 
