@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import io
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
@@ -22,7 +22,7 @@ from torch import Tensor
 
 from helpers import pretrained, settings
 from helpers.figures import colour, tile
-from helpers.latent import code_of, kl_per_latent, ranked_by_kl
+from helpers.latent import code_of, gaussian_picks, kl_per_latent, prior_picks, ranked_by_kl
 from helpers.models import LatentModel, decode
 from helpers.pretrained import Codes
 
@@ -83,6 +83,11 @@ SLIDER_STEP = 0.05  # of an arrow key, in latent units
 LEG, TICK = 40, 60  # a walk: steps from one place to the next, milliseconds between two steps
 
 
+def to_grid(value: float, rounding: Callable[[float], float] = round) -> float:
+    """Return the multiple of SLIDER_STEP at a value: the nearest, or the next one up with math.ceil."""
+    return round(rounding(round(value / SLIDER_STEP, 6)) * SLIDER_STEP, 6)
+
+
 class Walk:
     """A smooth path without an end through K numbers: from where it begins to one random place after another.
 
@@ -124,12 +129,14 @@ class LatentSliders(widgets.VBox):
         directions: Mapping[str, Tensor] | None = None, reach: float = 3.0, side: int = 280, buttons: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:  # fmt: skip
-        self.model, self.side, self.reach = model.eval(), side, reach
+        self.model, self.codes, self.side, self.reach = model.eval(), codes, side, reach
         self.generator = generator or settings.generator(10)
         self.home = self.point(torch.zeros(model.config.latent) if start is None else start)
         self.dims = self.chosen(dims, codes)
         self.directions = {name: self.point(v, f"the direction {name!r}") for name, v in (directions or {}).items()}
         self.base, self.quiet, self.path = self.home.clone(), False, None
+        self.values: dict[int | str, float] = dict.fromkeys([*self.dims, *self.directions], 0.0)  # what counts, to the last digit
+        self.shown = self.values.copy()  # what the handles show
         self.z = self.home.clone()
         reach = max(reach, float(self.home[:, self.dims].abs().max())) if self.dims else reach  # the map shows the start, too
         self.map = LatentMap(codes, reach, side) if codes is not None and self.z.shape[1] == 2 else None
@@ -161,8 +168,9 @@ class LatentSliders(widgets.VBox):
 
     def slider(self, key: int | str, name: str) -> widgets.FloatSlider:
         """Return the slider of one latent or direction."""
-        one = widgets.FloatSlider(0, min=-self.reach, max=self.reach, step=SLIDER_STEP, description=name, readout_format=".2f")
-        one.layout.width = f"{self.side * (2 if self.map else 1)}px"
+        end = to_grid(self.reach)
+        one = widgets.FloatSlider(0, min=-end, max=end, step=SLIDER_STEP, description=name, readout_format=".2f")
+        one.layout.width = f"{2 * self.side if self.map else max(self.side, 420)}px"
         one.observe(lambda change: self.taken(key, change["new"]), names="value")
         return one
 
@@ -182,12 +190,15 @@ class LatentSliders(widgets.VBox):
         self.walk_button.observe(lambda change: self.walk(change["new"]), names="value")
         self.play.observe(lambda change: self.step(change["new"]), names="value")
         for button in (self.reset_button, self.random_button, self.walk_button):
-            button.layout.width = "100px"
+            button.layout.width = "110px"
         return [widgets.HBox([self.reset_button, self.random_button, self.walk_button, self.play])]
 
     def taken(self, key: int | str, value: float) -> None:
-        """Follow a handle that was moved by hand, which ends a walk."""
-        if not self.quiet:
+        """Follow a handle that was moved by hand, which ends a walk.
+
+        A browser's slider knows only multiples of its step, and tells them back when it is first shown: that is no move.
+        """
+        if not self.quiet and abs(value - self.shown[key]) > SLIDER_STEP / 2:
             self.walk(False)
             self.move(key, value)
 
@@ -206,17 +217,29 @@ class LatentSliders(widgets.VBox):
             end = self.handles[key].max
             if not -end - 1e-9 <= value <= end + 1e-9:
                 raise ValueError(f"the slider {self.handles[key].description} goes from {-end:g} to {end:g}; yours is {value:g}.")
-        self.quiet = True  # the handles follow, without a redraw each
+        self.values.update(values)
         for key, value in values.items():
-            self.handles[key].value = value
-        self.quiet = False
+            self.follow(key, value)
         self.z = self.base.clone()
-        for key, handle in self.handles.items():
+        for key, value in self.values.items():
             if key in self.directions:
-                self.z += handle.value * self.directions[key]
+                self.z += value * self.directions[key]
             else:
-                self.z[0, key] += handle.value
+                self.z[0, key] += value
         self.redraw()
+
+    def follow(self, key: int | str, value: float) -> None:
+        """Let a handle show a value, to the step, without a redraw.
+
+        While `continuous_update` is off the browser does not tell the value back, which could come late, as if by hand.
+        """
+        self.shown[key], handle = to_grid(value), self.handles[key]
+        if abs(handle.value - self.shown[key]) < SLIDER_STEP / 2:
+            return
+        self.quiet, live = True, handle.continuous_update
+        handle.continuous_update = False
+        handle.value = self.shown[key]
+        handle.continuous_update, self.quiet = live, False
 
     def place(self, z: Tensor) -> None:
         """Go to a point (Z,), all latents at once, directions at zero; a slider grows where the point lies beyond its end."""
@@ -224,8 +247,9 @@ class LatentSliders(widgets.VBox):
         values: dict[int | str, float] = dict.fromkeys(self.directions, 0.0)
         for dim in self.dims:
             values[dim] = float(self.base[0, dim])
-            end = max(self.reach, abs(values[dim]))
-            self.handles[dim].min, self.handles[dim].max = min(-end, self.handles[dim].min), max(end, self.handles[dim].max)
+            end, handle = to_grid(max(self.reach, abs(values[dim])), math.ceil), self.handles[dim]
+            if end > handle.max:
+                handle.min, handle.max = -end, end
         self.base[:, self.dims] = 0
         self.put(values)
 
@@ -244,9 +268,13 @@ class LatentSliders(widgets.VBox):
         self.place(self.home)
 
     def randomise(self) -> None:
-        """Go to a random point, a draw from the prior N(0, I); sliders stay within their ends."""
+        """Go to a random point: a draw from the normal distribution fitted to the codes, or, without codes, from N(0, I).
+
+        The codes of a trained model do not fill N(0, I) evenly (notebook 09), and draws from the fit decode to better pictures.
+        """
         self.walk(False)
-        z = torch.randn(1, self.z.shape[1], generator=self.generator)
+        size = self.z.shape[1]
+        z = prior_picks(1, size, self.generator) if self.codes is None else gaussian_picks(self.codes.mu, 1, self.generator)
         z[:, self.dims] = z[:, self.dims].clamp(-self.reach, self.reach)
         self.place(z)
 
@@ -255,10 +283,12 @@ class LatentSliders(widgets.VBox):
         if not hasattr(self, "play"):
             return
         if go:
-            here = torch.tensor([handle.value for handle in self.sliders], dtype=torch.float64)
+            here = torch.tensor([self.values[key] for key in self.handles], dtype=torch.float64)
             self.path, self.first = Walk(here, self.reach, self.generator), self.play.value
         else:
             self.path = None
+        for handle in self.sliders:
+            handle.continuous_update = not go  # see `follow`; on a walk a handle counts once it is let go
         self.walk_button.value, self.walk_button.icon = go, "pause" if go else "play"
         self.play.playing = go
 

@@ -151,6 +151,21 @@ def test_a_direction_is_added_to_the_start_and_to_axes(wide):
     assert repr(sliders) == "Sliders over 1 latent numbers and 1 directions of a VAE: run this notebook to move them."
 
 
+def test_what_a_browser_tells_back_is_no_move(sliders):
+    sliders.place(torch.full((12,), 0.711))
+    seen = redraws(sliders)
+    assert sliders.handles[3].value == pytest.approx(0.7)
+    sliders.handles[3].value = 0.7000000000000002
+    assert not seen and torch.allclose(sliders.z, torch.full((1, 12), 0.711))
+    sliders.handles[3].value = 0.75  # an arrow key
+    assert len(seen) == 1 and sliders.z[0, 3] == 0.75 and sliders.z[0, 0] == pytest.approx(0.711)
+
+
+def test_a_start_between_two_steps_beyond_the_reach_is_kept(wide):
+    sliders = LatentSliders(wide, start=torch.full((12,), 3.127), dims=[2])
+    assert sliders.z[0, 2] == pytest.approx(3.127) and sliders.handles[2].max == pytest.approx(3.15)
+
+
 def test_reset_goes_back_to_the_start(sliders):
     start = sliders.z.clone()
     sliders.random_button.click()
@@ -184,9 +199,11 @@ def test_a_walk_moves_the_handles_and_ends_when_one_is_taken(sliders):
     assert sliders.play.playing
     sliders.play.value = 10  # the browser's clock
     assert len(seen) == 1 and (sliders.z != start).sum() == 2  # only latents with a slider move
-    assert sliders.z[0, 3] == pytest.approx(sliders.handles[3].value)
+    assert sliders.z[0, 3] == pytest.approx(sliders.handles[3].value, abs=0.026)  # a handle shows multiples of its step
+    assert not sliders.handles[3].continuous_update
     sliders.handles[3].value = 1.5
     assert not sliders.play.playing and not sliders.walk_button.value and sliders.z[0, 3] == 1.5
+    assert sliders.handles[3].continuous_update
     sliders.play.value = 11  # a late step
     assert sliders.z[0, 3] == 1.5
     sliders.walk_button.value = True  # and on from here
