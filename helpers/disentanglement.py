@@ -24,7 +24,7 @@ class ScoreError(ValueError):
 
 def plain(values: Table, name: str) -> np.ndarray:
     """Return a table (N, columns) as float64. Raises ScoreError when it is no table, or holds NaN or infinity."""
-    array = np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values)
+    array = np.asarray(values.detach().cpu().double() if isinstance(values, Tensor) else values)  # NumPy has no bfloat16
     if array.ndim != 2 or 0 in array.shape:
         raise ScoreError(f"{name} should be a table with one row a picture, (N, columns); yours has shape {array.shape}.")
     array = array.astype(np.float64)
@@ -57,12 +57,12 @@ def binned(values: Table, bins: int = 20) -> Tensor:
     """Return the number (N, columns) int64, 0 to bins − 1, of the bin that each value lies in.
 
     Each column is cut into bins of equal width between its least and its largest value, as np.histogram cuts it; a constant
-    column falls into one bin. (With few values a bin, or outliers, scores change: see notebook 11.) Raises ScoreError.
+    column falls into one bin, the last. (With few values a bin, or outliers, scores change: see notebook 11.) Raises ScoreError.
     """
     array = plain(values, "values")
     if bins < 2:
         raise ScoreError(f"bins is {bins}; it takes two or more to tell anything apart.")
-    cuts = [np.histogram_bin_edges(column, bins)[1:-1] for column in array.T]
+    cuts = np.linspace(array.min(0), array.max(0), bins + 1)[1:-1].T  # (columns, bins − 1)
     return torch.from_numpy(np.stack([np.digitize(column, at) for column, at in zip(array.T, cuts, strict=True)], axis=1))
 
 
@@ -96,7 +96,7 @@ def mutual_information(a: Table, b: Table) -> Tensor:
         raise ScoreError(f"the tables have {len(first)} and {len(second)} rows; they need one row for each picture.")
     left, right = ([np.unique(column, return_inverse=True)[1] for column in table.T] for table in (first, second))
     own = [[entropy(np.bincount(column)) for column in side] for side in (left, right)]
-    both = [[entropy(np.bincount(i * (j.max() + 1) + j)) for j in right] for i in left]
+    both = [[entropy(np.unique(i * (j.max() + 1) + j, return_counts=True)[1]) for j in right] for i in left]
     return torch.from_numpy(np.array(own[0])[:, None] + np.array(own[1]) - np.array(both))
 
 
@@ -168,6 +168,10 @@ def importances(codes: Table, factors: Table, *, trees: str = "forest", seed: in
     train, test = halves(len(mu), seed)
     found, accuracy = [], []
     for values in numbers.T:
+        if len(np.unique(values[train])) < 2:  # the rare value is only among the held out
+            found.append(np.zeros(mu.shape[1]))
+            accuracy.append(np.mean(values[test] == values[train][0]))
+            continue
         model = (
             GradientBoostingClassifier(random_state=seed)
             if trees == "boosted"
@@ -316,9 +320,12 @@ def cast_votes(
 # ---- all of them
 
 
-def scores(codes: Table, factors: Table, *, trees: str = "forest", seed: int = 0) -> dict[str, float]:
-    """Return all scores of a code by name; what each means, and what is raised, is said where it is defined."""
-    three = dci(codes, factors, trees=trees, seed=seed)
+def scores(codes: Table, factors: Table, *, trees: str = "forest", seed: int = 0, three: DCI | None = None) -> dict[str, float]:
+    """Return all scores of a code by name; what each means, and what is raised, is said where it is defined.
+
+    three: what `dci` says of this code, where that is known: its trees take nearly all of the time.
+    """
+    three = dci(codes, factors, trees=trees, seed=seed) if three is None else three
     return {
         "MIG": mig(codes, factors).score,
         "disentanglement": three.disentanglement,

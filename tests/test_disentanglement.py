@@ -52,6 +52,12 @@ def test_bins_are_numpys_histogram():
         assert np.array_equal(np.bincount(bins[:, column], minlength=20), np.histogram(values[:, column], 20)[0])
     assert bins.min() == 0 and bins.max() == 19 and len(bins[:, 3].unique()) == 1
     assert dis.binned(values, 2)[:, 0].unique().tolist() == [0, 1]
+    assert dis.binned(torch.tensor([[1.0], [1.0 + 2**-52]], dtype=torch.float64), 20).shape == (2, 1)  # narrower than numpy bins
+
+
+def test_information_of_columns_of_many_values_does_not_fill_the_memory():
+    a = noise(20_000, 1)
+    assert math.isclose(dis.mutual_information(a, -a).item(), math.log(len(a.unique())), rel_tol=1e-3)
 
 
 def brute_mig(codes: np.ndarray, factors: np.ndarray, bins: int = 20) -> float:
@@ -234,6 +240,23 @@ def test_results_are_the_same_for_the_same_seed_and_for_arrays():
     before = codes.clone()
     dis.scores(codes, factors)
     assert torch.equal(codes, before)
+    coarse = codes.bfloat16()  # what a model gives under autocast
+    assert dis.mig(coarse, factors).score == dis.mig(coarse.float(), factors).score
+
+
+def test_trees_that_are_known_are_not_grown_again(monkeypatch):
+    factors, codes = factors_of(900), noise(900, 4)
+    three, wanted = dis.dci(codes, factors), dis.scores(codes, factors)
+    monkeypatch.setattr(dis, "dci", None)
+    assert dis.scores(codes, factors, three=three) == wanted
+
+
+@pytest.mark.parametrize("trees", ["forest", "boosted"])
+def test_a_value_that_only_the_held_out_pictures_have_is_survived(trees):
+    rare = torch.zeros(60, 1)
+    rare[dis.halves(60, 0)[1][0]] = 1
+    found = dis.dci(noise(60, 2), torch.cat([rare, factors_of(60, (2,))], 1), trees=trees)
+    assert found.importance[:, 0].sum() == 0 and found.accuracy[0] == 19 / 20
 
 
 def test_mig_on_ten_thousand_codes_takes_less_than_a_second():

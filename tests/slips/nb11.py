@@ -44,6 +44,8 @@ SLIPS = [
     ("11.3", lambda u, angle: Normal(0.0, 1.0).icdf(u) @ turning(angle).T, "distribution function"),
     ("11.4", lambda batch, codes: (batch.var(0) / codes.var(0)).argmin(), "dead latent"),
     ("11.4", lambda batch, codes: torch.where(codes.std(0) < 0.05, math.inf, batch.var(0)).argmin(), "own size"),
+    ("11.4", lambda batch, codes: torch.where(codes.var(0) < 0.05, math.inf, batch.var(0) / codes.var(0)).argmin(), "own size"),
+    ("11.4", lambda batch, codes: (batch.var(0) / codes.var(0))[codes.std(0) >= 0.05].argmin(), "shifted"),
     ("11.5", lambda table, h: (table.max(0).values / h).mean(), "second best"),
     ("11.5", lambda table, h: own_gap(table).mean(), "own"),
     ("11.5", lambda table, h: (own_gap(table) / h.max()).mean(), "own"),
