@@ -1,15 +1,23 @@
-"""How good pictures are: two sets of pictures go in, and out comes how alike they are, one by one or as distributions.
+"""How good pictures are: sets of pictures go in, and out comes how alike they are, one by one or as distributions.
 
-`ssim` compares pictures in pairs. `frechet_distance` compares two sets, each through the mean and covariance of its features
-in a network that is always named in the result: numbers from different networks cannot be compared.
+`ssim` compares pictures in pairs. `frechet_distance` (FID's formula), `kernel_distance` (KID's) and `precision_recall` compare two
+sets in the features of a network; `inception_score` looks at one set through a classifier. The network is always named in the
+result: numbers from different networks cannot be compared. `bootstrap` puts an interval around any of them.
 """
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import importlib.util
+import statistics
+import warnings
+from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from helpers import pretrained
@@ -38,6 +46,14 @@ def ssim(x: Tensor, y: Tensor) -> Tensor:
     return full[..., 5:-5, 5:-5].flatten(1).mean(1)
 
 
+class PictureError(ValueError):
+    """Pictures, features or probabilities cannot be measured: NaN, a wrong range, no variation; the message says which."""
+
+
+class FewPicturesWarning(UserWarning):
+    """There are fewer pictures than feature dimensions, so that a covariance is singular and a Fréchet distance far too large."""
+
+
 class Distance(NamedTuple):
     """A distance between two sets of pictures, the network whose features it was taken in, and how many pictures there were."""
 
@@ -49,6 +65,60 @@ class Distance(NamedTuple):
         return f"{self.value:.2f} in the features of {self.features} ({self.images[0]:,} against {self.images[1]:,} pictures)"
 
 
+class KernelDistance(NamedTuple):
+    """A mean over subsets of a kernel distance, the subsets' standard deviation, the network, and how many pictures there were."""
+
+    value: float
+    std: float
+    features: str
+    images: tuple[int, int]
+
+    def __repr__(self) -> str:
+        sets = f"{self.images[0]:,} against {self.images[1]:,} pictures"
+        return f"{self.value:.4f} ± {self.std:.4f} (std of subsets) in the features of {self.features} ({sets})"
+
+
+class Coverage(NamedTuple):
+    """Precision, recall (shares, 0 to 1), the network whose features they were taken in, and how many pictures there were."""
+
+    precision: float
+    recall: float
+    features: str
+    images: tuple[int, int]
+
+    def __repr__(self) -> str:
+        sets = f"{self.images[0]:,} against {self.images[1]:,} pictures"
+        return f"precision {self.precision:.3f}, recall {self.recall:.3f} in the features of {self.features} ({sets})"
+
+
+class ClassScore(NamedTuple):
+    """An Inception-style score, its standard deviation over splits, the classifier, and how many pictures there were."""
+
+    value: float
+    std: float
+    features: str
+    images: int
+
+    def __repr__(self) -> str:
+        return f"{self.value:.2f} ± {self.std:.2f} (std of splits) by the classes of {self.features} ({self.images:,} pictures)"
+
+
+class Interval(NamedTuple):
+    """A statistic of a sample, with a bootstrap interval for it, its standard error, and what resampling added to it."""
+
+    value: float
+    low: float
+    high: float
+    error: float
+    bias: float
+
+    def __repr__(self) -> str:
+        return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
+
+
+# Gaussians, in closed form
+
+
 def gaussian_frechet(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -> Tensor:
     """Return the squared Fréchet distance between N(mean1, cov1) and N(mean2, cov2), a float64 scalar.
 
@@ -56,11 +126,11 @@ def gaussian_frechet(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -
 
     mean: (F,); cov: (F, F), symmetric. The last trace is the sum of the singular values of cov2^½ cov1^½, because
     (cov1^½ cov2 cov1^½) has the eigenvalues of cov1 cov2: no complex root is taken, and singular covariances are welcome.
-    Raises ShapeError. Built in notebook 12.
+    Raises ShapeError, and PictureError on NaN or infinity. Built in notebook 12.
     """
     same_shape(mean1=mean1, mean2=mean2)
     same_shape(cov1=cov1, cov2=cov2)
-    mean1, cov1, mean2, cov2 = (part.double() for part in (mean1, cov1, mean2, cov2))
+    mean1, cov1, mean2, cov2 = (finite(part.double(), "a mean or covariance") for part in (mean1, cov1, mean2, cov2))
     overlap = torch.linalg.svdvals(root(cov2) @ root(cov1)).sum()
     return (mean1 - mean2).square().sum() + cov1.trace() + cov2.trace() - 2 * overlap
 
@@ -71,31 +141,352 @@ def root(covariance: Tensor) -> Tensor:
     return (vectors * values.clamp(min=0).sqrt()) @ vectors.T
 
 
+def moments(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean (F,) and covariance (F, F; N − 1 below the line) of features (N, F), N ≥ 2, in float64."""
+    features = features.double()
+    return features.mean(0), torch.cov(features.T).reshape(features.shape[1], features.shape[1])
+
+
+# Pictures become features
+
+
+def finite(values: Tensor, what: str) -> Tensor:
+    """Return values as they are. Raises PictureError when one is NaN or infinite."""
+    bad = (~values.isfinite()).sum().item()
+    if bad:
+        raise PictureError(f"there are {bad:,} NaN or infinite values in {what}.")
+    return values
+
+
+def pictures(images: Tensor, shape: tuple[int, int, int], features: str) -> Tensor:
+    """Return pictures as they are. Raises ShapeError or PictureError when a network cannot read them, or should not."""
+    if images.ndim != 4 or tuple(images.shape[1:]) != shape:
+        raise ShapeError(f"{features} reads pictures {shape}; these are {tuple(images.shape[1:])}.")
+    if images.dtype == torch.uint8:
+        return images
+    if not images.is_floating_point():
+        raise PictureError(f"pictures must be uint8 or floats in [0, 1]; these are {images.dtype}.")
+    low, high = (value.item() for value in finite(images, "the pictures").aminmax())
+    if low < -1e-4 or high > 1 + 1e-4:
+        hint = "Pictures in [−1, 1] want (x + 1) / 2; logits want a sigmoid; floats in [0, 255] want x / 255."
+        raise PictureError(f"the pictures must lie in [0, 1]; these reach from {low:.3g} to {high:.3g}. {hint}")
+    return images
+
+
 @torch.no_grad()
 def features_of(network: FeatureNetwork, images: Tensor) -> Tensor:
     """Return a feature network's features (N, F) of pictures (N, C, H, W), uint8 or in [0, 1], on the CPU."""
     return torch.cat([network.features(x).cpu() for x in in_batches(network, images)])
 
 
-def moments(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean (F,) and covariance (F, F) of features (N, F), in float64."""
-    features = features.double()
-    return features.mean(0), torch.cov(features.T)
+def to_features(images: Tensor, features: str = "cifar10_features") -> Tensor:
+    """Return the features (N, F) float32 of pictures in a network named `features`: take them once, measure many times.
 
-
-def frechet_distance(images: Tensor, reference: Tensor, features: str = "cifar10_features") -> Distance:
-    """Return the squared Fréchet distance between two sets of pictures in a shipped network's features.
-
-    The formula is FID's (`gaussian_frechet`); the features are not Inception's, so the number is not an FID and is comparable
-    only with others from the same network, and from about as many pictures: few pictures make it larger.
-    images, reference: (N, C, H, W), uint8 or in [0, 1]. Raises ShapeError. Built in notebook 12; first used in notebook 07.
+    images: (N, C, H, W), uint8 or in [0, 1], in the shape that the network reads; or features (N, F), which come back as they are.
+    features: a shipped network, or "inception", or "inception-antialias" (see `inception`).
+    Raises ShapeError, PictureError; WeightsError on an unknown name.
     """
-    if len(images) < 2 or len(reference) < 2:
-        raise ShapeError(f"a covariance needs two or more pictures in each set; these are {len(images)} and {len(reference)}.")
+    if images.ndim == 2:
+        return finite(images.cpu(), "the features")
+    if features in INCEPTION:
+        return finite(inception_outputs(images, features)[0], "the features")
     network = pretrained.load(features)
-    wanted = tuple(network.config.shape)
-    if tuple(images.shape[1:]) != wanted or tuple(reference.shape[1:]) != wanted:
-        shapes = f"{tuple(images.shape[1:])} and {tuple(reference.shape[1:])}"
-        raise ShapeError(f"{features} reads pictures {wanted}; these are {shapes}.")
-    here, there = (moments(features_of(network, part)) for part in (images, reference))
-    return Distance(gaussian_frechet(*here, *there).item(), features, (len(images), len(reference)))
+    return finite(features_of(network, pictures(images, tuple(network.config.shape), features)), "the features")
+
+
+def both(images: Tensor, reference: Tensor | None, features: str, least: int = 2) -> tuple[Tensor, Tensor]:
+    """Return the features (N, F), (M, F) of pictures and of what they are held against; None stands for the shipped real ones."""
+    here = to_features(images, features)
+    if reference is None and features in INCEPTION:
+        raise PictureError(f'no real Inception features ship: give `reference` pictures beside features="{features}".')
+    there = pretrained.reference(features) if reference is None else to_features(reference, features)
+    if here.shape[1] != there.shape[1]:
+        raise ShapeError(f"the features have {here.shape[1]} and {there.shape[1]} dimensions: they come from different networks.")
+    if len(here) < least or len(there) < least:
+        raise ShapeError(f"this needs {least} or more pictures in each set; these are {len(here)} and {len(there)}.")
+    if not (there.amax(0) - there.amin(0)).any():
+        raise PictureError("the reference pictures all have the same features: there is no distribution to compare with.")
+    return here, there
+
+
+# Two sets of pictures
+
+
+def frechet_distance(images: Tensor, reference: Tensor | None = None, features: str = "cifar10_features") -> Distance:
+    """Return the squared Fréchet distance between two sets of pictures in a named network's features.
+
+    The formula is FID's (`gaussian_frechet`). Unless the features are Inception's the number is not an FID: it is comparable only
+    with others from the same network, and from about as many pictures, because few pictures make it larger (by about c / N).
+    images, reference: (N, C, H, W), uint8 or in [0, 1], or their features (N, F) from `to_features`; reference None: the real
+    held-out pictures whose features ship with the network. Warns (FewPicturesWarning) when a set has fewer pictures than the
+    features have dimensions. A generator of one picture only has covariance 0 and a finite distance; such a reference is refused.
+    Raises ShapeError, PictureError. Built in notebook 12; first used in notebook 07.
+    """
+    here, there = both(images, reference, features)
+    fewest, dimensions = min(len(here), len(there)), here.shape[1]
+    if fewest < dimensions:
+        warnings.warn(
+            f"{fewest:,} pictures, but {dimensions:,} feature dimensions: a covariance is singular, and the Fréchet distance "
+            f"comes out far too large. Use {10 * dimensions:,} pictures or more, or kernel_distance, which is unbiased.",
+            FewPicturesWarning,
+            stacklevel=2,
+        )
+    value = gaussian_frechet(*moments(here), *moments(there)).item()
+    return Distance(value, named(features), (len(here), len(there)))
+
+
+def frechet_to(reference: Tensor) -> Callable[[Tensor], float]:
+    """Return a function that gives the squared Fréchet distance of features (N, F) to reference features (M, F).
+
+    The reference's root is taken once, and the overlap is Σ √λ of root · cov · root: for bootstraps and curves, where the same
+    reference is met hundreds of times. Agrees with `gaussian_frechet` to about seven digits. Built in notebook 12.
+    """
+    mean, cov = moments(reference)
+    half = root(cov)
+
+    def distance(features: Tensor) -> float:
+        here, spread = moments(features)
+        overlap = torch.linalg.eigvalsh(half @ spread @ half).clamp(min=0).sqrt().sum()
+        return ((here - mean).square().sum() + spread.trace() + cov.trace() - 2 * overlap).item()
+
+    return distance
+
+
+class Extrapolation(NamedTuple):
+    """A distance extrapolated to infinitely many pictures, the network, and the points that the line was fitted to."""
+
+    value: float
+    features: str
+    sizes: tuple[int, ...]
+    values: tuple[float, ...]
+
+
+def frechet_at_infinity(
+    images: Tensor, reference: Tensor | None = None, features: str = "cifar10_features", *, points: int = 8, seed: int = 0
+) -> Extrapolation:
+    """Return the squared Fréchet distance extrapolated to infinitely many pictures: the intercept of a line in 1 / N.
+
+    d²(N) ≈ d²(∞) + c / N          (Chong & Forsyth 2020)
+
+    Fitted by least squares, weighted by N, over `points` sizes, even in 1 / N, from a fifth of the pictures to all; smaller sizes
+    are averages over disjoint parts. The reference keeps its size, so the bias that is due to it stays. Needs ten pictures a
+    feature dimension; with fewer, the terms in 1 / N² show. Otherwise as `frechet_distance`. Built in notebook 12.
+    """
+    here, there = both(images, reference, features)
+    if len(here) < 10 * here.shape[1]:
+        raise ShapeError(f"the line in 1 / N needs {10 * here.shape[1]:,} pictures (ten a dimension); these are {len(here):,}.")
+    distance, order = frechet_to(there), torch.randperm(len(here), generator=torch.Generator().manual_seed(seed))
+    shares = 1 / torch.linspace(5, 1, points, dtype=torch.float64)
+    sizes = [int(len(here) * share) for share in shares]
+    values = []
+    for size in sizes:
+        parts = [distance(here[part]) for part in order.split(size) if len(part) == size]
+        values.append(sum(parts) / len(parts))
+    weight = torch.tensor([size * (len(here) // size) for size in sizes], dtype=torch.float64).sqrt()
+    line = torch.stack([weight, weight / torch.tensor(sizes, dtype=torch.float64)], 1)
+    found = torch.linalg.lstsq(line, (weight * torch.tensor(values, dtype=torch.float64))[:, None]).solution
+    return Extrapolation(found[0].item(), named(features), tuple(sizes), tuple(values))
+
+
+def cubic_kernel(x: Tensor, y: Tensor) -> Tensor:
+    """Return KID's kernel (x · y / F + 1)³ of features (N, F) and (M, F): (N, M). Built in notebook 12."""
+    return (x @ y.T / x.shape[1] + 1) ** 3
+
+
+def kernel_mmd(x: Tensor, y: Tensor) -> Tensor:
+    """Return the unbiased estimate of the squared maximum mean discrepancy of features x (N, F), y (M, F): a float64 scalar.
+
+    Σ_{i≠j} k(x_i, x_j) / (N (N − 1)) + Σ_{i≠j} k(y_i, y_j) / (M (M − 1)) − 2 Σ_{ij} k(x_i, y_j) / (N M)
+
+    with k the cubic kernel (Gretton et al. 2012, equation 3; Bińkowski et al. 2018). Right on average at any N, and so below 0
+    as often as above where the distributions are equal. N, M ≥ 2. Built in notebook 12.
+    """
+    x, y = x.double(), y.double()
+    within = [(k.sum() - k.trace()) / (len(k) * (len(k) - 1)) for k in (cubic_kernel(x, x), cubic_kernel(y, y))]
+    return within[0] + within[1] - 2 * cubic_kernel(x, y).mean()
+
+
+def kernel_distance(
+    images: Tensor,
+    reference: Tensor | None = None,
+    features: str = "cifar10_features",
+    *,
+    subsets: int = 100,
+    size: int = 1000,
+    seed: int = 0,
+) -> KernelDistance:
+    """Return the kernel distance between two sets of pictures: KID's formula, in a named network's features.
+
+    The mean and the standard deviation of `kernel_mmd` over `subsets` pairs of random subsets of `size` pictures each, drawn
+    without replacement (Bińkowski et al. 2018). A smaller set makes the subsets as small as it is; the mean stays unbiased.
+    images, reference, errors: as `frechet_distance`. Built in notebook 12.
+    """
+    here, there = both(images, reference, features)
+    size, generator = min(size, len(here), len(there)), torch.Generator().manual_seed(seed)
+    if subsets < 1 or size < 2:
+        raise ShapeError(f"one or more subsets of two or more pictures are needed; asked for {subsets} of {size}.")
+    pairs = ([torch.randperm(len(s), generator=generator)[:size] for s in (here, there)] for _ in range(subsets))
+    values = torch.stack([kernel_mmd(here[a], there[b]) for a, b in pairs])
+    return KernelDistance(values.mean().item(), values.std(correction=0).item(), named(features), (len(here), len(there)))
+
+
+def ball_radii(features: Tensor, k: int) -> Tensor:
+    """Return each point's distance to its k-th nearest other point, (N,), for features (N, F)."""
+    parts = (torch.cdist(part, features).kthvalue(k + 1).values for part in features.split(1000))  # k + 1: itself comes first
+    return torch.cat(list(parts))
+
+
+def share_inside(points: Tensor, centres: Tensor, radii: Tensor) -> float:
+    """Return the share of points (N, F) inside one or more of the balls around centres (M, F) with radii (M,)."""
+    inside = [(torch.cdist(part, centres) <= radii).any(1) for part in points.split(1000)]
+    return torch.cat(inside).double().mean().item()
+
+
+def precision_recall(
+    images: Tensor, reference: Tensor | None = None, features: str = "cifar10_features", *, k: int = 3
+) -> Coverage:
+    """Return precision and recall of pictures against real ones, in a named network's features.
+
+    precision: the share of the images that lie in the union of balls around the reference pictures; recall: the share of the
+    reference pictures in that of balls around the images. A ball reaches to its centre's k-th nearest neighbour in its own set.
+    (Kynkäänniemi, Karras, Laine, Lehtinen & Aila 2019, k = 3.)  Both change with the number of pictures: use equally many.
+    images, reference, errors: as `frechet_distance`, and ShapeError for sets of k or fewer. Built in notebook 12.
+    """
+    if k < 1:
+        raise ShapeError(f"k is {k}; a ball reaches to the first neighbour (k = 1) or further.")
+    here, there = (part.double() for part in both(images, reference, features, least=k + 1))
+    precision = share_inside(here, there, ball_radii(there, k))
+    recall = share_inside(there, here, ball_radii(here, k))
+    return Coverage(precision, recall, named(features), (len(here), len(there)))
+
+
+# One set of pictures
+
+
+def class_probabilities(images: Tensor, features: str = "cifar10_features") -> Tensor:
+    """Return p(y|x), (N, classes), of pictures by a named classifier. Raises PictureError where the network knows no classes."""
+    if features in INCEPTION:
+        return inception_outputs(images, features)[1].softmax(1)
+    network = pretrained.load(features)
+    if getattr(network.config, "task", None) != "classes":
+        raise PictureError(f"{features} tells no classes apart, so there is no p(y|x) to score; use cifar10_features, say.")
+    images = pictures(images, tuple(network.config.shape), features)
+    with torch.no_grad():
+        return torch.cat([network(x).cpu() for x in in_batches(network, images)]).softmax(1)
+
+
+def inception_score(images: Tensor, features: str = "cifar10_features", *, splits: int = 10, seed: int = 0) -> ClassScore:
+    """Return the Inception Score's formula, in the classes of a named classifier: from 1 to the number of classes.
+
+    exp(mean KL(p(y|x) ‖ p(y))), with p(y) the mean of p(y|x)          (Salimans et al. 2016)
+
+    The mean and standard deviation over `splits` parts of the shuffled pictures, as published scores are.
+    images: (N, C, H, W), uint8 or in [0, 1]; or probabilities (N, K) that you bring, whose rows sum to 1. The score knows no real
+    pictures. Raises PictureError; ShapeError when there are fewer pictures than splits. Built in notebook 12.
+    """
+    given = images.ndim == 2
+    p = (finite(images, "the probabilities") if given else class_probabilities(images, features)).double()
+    if (p < 0).any() or ((p.sum(1) - 1).abs() > 1e-3).any():
+        raise PictureError("these rows are no probabilities: entries must be 0 or more and sum to 1. Logits want a softmax.")
+    if not 1 <= splits <= len(p):
+        raise ShapeError(f"{splits} splits of {len(p):,} pictures: there must be one picture a split or more.")
+    p = p[torch.randperm(len(p), generator=torch.Generator().manual_seed(seed))]
+    parts = [p[i * len(p) // splits : (i + 1) * len(p) // splits] for i in range(splits)]
+    values = torch.stack([torch.xlogy(q, q / q.mean(0)).nan_to_num(0).sum(1).mean().exp() for q in parts])
+    classifier = "given probabilities" if given else named(features)
+    return ClassScore(values.mean().item(), values.std(correction=0).item(), classifier, len(p))
+
+
+def path_ssim(frames: Tensor) -> Tensor:
+    """Return how alike each frame of a path is to the next, (T − 1,): `ssim` of neighbours among frames (T, C, H, W), T ≥ 2.
+
+    1 throughout is a standstill; a dip is a jump. Equal steps are told by its spread, not its mean. Built in notebook 12.
+    """
+    if len(frames) < 2:
+        raise ShapeError(f"a path needs two or more frames; this has {len(frames)}.")
+    return ssim(frames[:-1], frames[1:])
+
+
+def bootstrap(
+    statistic: Callable[[Tensor], float], sample: Tensor, *, times: int = 100, level: float = 0.95, seed: int = 0
+) -> Interval:
+    """Return a statistic of a sample (N, …) with a normal bootstrap interval, value ± q · error          (Efron 1979).
+
+    error: the statistic's standard deviation over `times` samples of N rows drawn from the N with replacement; q: the normal
+    quantile of `level` (1.96 for 0.95). The interval is for what the statistic gives *at this N*. bias: the mean over those
+    samples minus the value; a Fréchet distance's is about what N pictures rather than infinitely many have already added to it,
+    which is why quantiles of the resampled values would be no interval for it at all. (Where the true distance is near 0, its error
+    is overstated, by a factor of two or more.) Raises ShapeError. Built in notebook 12.
+    """
+    if len(sample) < 2 or times < 2 or not 0 < level < 1:
+        raise ShapeError(f"needs 2 rows, 2 samples and 0 < level < 1; these are {len(sample)}, {times} and {level}.")
+    generator = torch.Generator().manual_seed(seed)
+    draws = (torch.randint(len(sample), (len(sample),), generator=generator) for _ in range(times))
+    values = torch.tensor([float(statistic(sample[rows])) for rows in draws], dtype=torch.float64)
+    value, error = float(statistic(sample)), values.std().item()
+    reach = statistics.NormalDist().inv_cdf(0.5 + level / 2) * error
+    return Interval(value, value - reach, value + reach, error, values.mean().item() - value)
+
+
+# Inception, where its weights are
+
+
+INCEPTION = {"inception": False, "inception-antialias": True}  # name → whether resizing to 299×299 antialiases
+INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"  # the last part begins its SHA-256
+INCEPTION_URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{INCEPTION_FILE}"
+
+
+def named(features: str) -> str:
+    """Return a network's name as results carry it: Inception's says how pictures were resized, because that moves the number."""
+    if features not in INCEPTION:
+        return features
+    return f"inception (2048, {'antialiased resize' if INCEPTION[features] else 'TensorFlow 1 resize, no antialias'})"
+
+
+def inception_path() -> Path:
+    """Return where Inception's weights are looked for: the checkpoints folder of torch.hub."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_FILE
+
+
+def download_inception() -> Path:
+    """Fetch Inception's weights (96 MB) to `inception_path()`, checked by their hash, and return where they are."""
+    path = inception_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.hub.download_url_to_file(INCEPTION_URL, str(path), hash_prefix=path.stem.rsplit("-", 1)[1])
+    return path
+
+
+@functools.cache
+def inception(antialias: bool = False) -> nn.Module:
+    """Return the Inception network of published FIDs: features (N, 2048) and logits (N, 1008) of uint8 pictures (N, 3, H, W).
+
+    Without antialias pictures are resized as TensorFlow 1 did, as in torch-fidelity and in published numbers; with it, as
+    torchmetrics 1.8 and later do by default. Needs the package torch-fidelity and the weights; never downloads by itself.
+    Raises WeightsError, with the exact steps, when either is missing or the weights are damaged.
+    """
+    path = inception_path()
+    steps = (
+        "\n  1. pip install torch-fidelity          (0.1 MB)"
+        '\n  2. python -c "from helpers import fidelity; fidelity.download_inception()"'
+        f"\n     (96 MB; or put {INCEPTION_URL} at {path} by hand)\n"
+        'Without them, use the networks that ship: features="cifar10_features" or "celeba_features".'
+    )
+    if importlib.util.find_spec("torch_fidelity") is None:
+        raise pretrained.WeightsError('features="inception" needs the package torch-fidelity, which is not installed. Do:' + steps)
+    if not path.exists():
+        raise pretrained.WeightsError('features="inception" needs Inception\'s weights, which are not on this machine. Do:' + steps)
+    if not hashlib.sha256(path.read_bytes()).hexdigest().startswith(path.stem.rsplit("-", 1)[1]):
+        raise pretrained.WeightsError(f"{path} is damaged: its SHA-256 differs. Delete it, and do:" + steps)
+    from torchmetrics.image.fid import NoTrainInceptionV3
+
+    return NoTrainInceptionV3("inception-v3-compat", ["2048", "logits_unbiased"], str(path), antialias=antialias)
+
+
+@torch.no_grad()
+def inception_outputs(images: Tensor, features: str = "inception") -> tuple[Tensor, Tensor]:
+    """Return Inception's features (N, 2048) and logits (N, 1008) of pictures (N, 3, H, W), rounded to uint8 first."""
+    images = pictures(images, (3, *images.shape[2:]), features)
+    network = inception(INCEPTION[features])
+    levels = images if images.dtype == torch.uint8 else (255 * images).round().clamp(0, 255)
+    parts = [network._torch_fidelity_forward(x.to(torch.uint8)) for x in levels.split(50)]
+    return torch.cat([f for f, _ in parts]), torch.cat([logits for _, logits in parts])

@@ -178,6 +178,7 @@ def traversal(z: Tensor, dim: int, values: Sequence[float] | Tensor) -> Tensor:
     z: (Z,); dim: 0 to Z − 1; values: (T,), for example linspace(-3, 3, 13). Raises ShapeError on another shape of z, and PathError
     when there is no such latent or a number is not finite. Built in notebook 10.
     """
+    z = z if z.is_floating_point() else z.float()
     values = torch.as_tensor(values, dtype=z.dtype, device=z.device)
     if z.ndim != 1 or values.ndim != 1:
         shapes = f"{tuple(z.shape)} and {tuple(values.shape)}"

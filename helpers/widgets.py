@@ -162,9 +162,9 @@ class LatentSliders(widgets.VBox):
         if dims is None:
             known = codes is not None and codes.logvar is not None and size > 8
             return ranked_by_kl(codes.mu, codes.logvar)[:8].tolist() if known else list(range(min(size, 8)))
-        if not all(0 <= dim < size for dim in dims):
+        if not all(dim in range(size) for dim in dims):
             raise ValueError(f"dims is {list(dims)}, but this model's latents are numbered 0 to {size - 1}.")
-        return [int(dim) for dim in dims]
+        return list(dict.fromkeys(int(dim) for dim in dims))
 
     def slider(self, key: int | str, name: str) -> widgets.FloatSlider:
         """Return the slider of one latent or direction."""

@@ -1,12 +1,19 @@
 """Similarity and Fréchet distance against independent implementations and known answers."""
 
+import hashlib
+import importlib.util
+import re
+import time
+
 import numpy as np
 import pytest
 import scipy.linalg
 import torch
 from skimage.metrics import structural_similarity
+from torchmetrics.image.fid import _compute_fid
+from torchmetrics.image.kid import poly_mmd
 
-from helpers import fidelity
+from helpers import fidelity, pretrained
 from helpers.features import FeatureConfig, FeatureNetwork
 from helpers.objective import ShapeError
 
@@ -93,3 +100,292 @@ def test_features_are_the_last_layer_but_one_and_batches_do_not_matter():
     features = fidelity.features_of(network, x)
     assert features.shape == (7, 8) and torch.allclose(network.head(features), network(x), atol=1e-6)
     assert torch.allclose(fidelity.features_of(network, x[:3]), features[:3], atol=1e-6)
+
+
+# Metrics of features, against torchmetrics and torch-fidelity given the same features, and against known answers
+
+
+def clouds(n=400, m=300, size=12):
+    x = torch.randn(n, size, generator=torch.Generator().manual_seed(0))
+    y = torch.randn(m, size, generator=torch.Generator().manual_seed(1))
+    return 1.3 * x + 0.4, y * torch.linspace(0.5, 1.5, size)
+
+
+def logits(n=600, classes=7):
+    return 3 * torch.randn(n, classes, generator=torch.Generator().manual_seed(4))
+
+
+def test_frechet_agrees_with_torchmetrics_on_the_same_features():
+    here, there = (fidelity.moments(part) for part in clouds())
+    assert fidelity.gaussian_frechet(*here, *there).item() == pytest.approx(_compute_fid(*here, *there).item(), rel=1e-9)
+
+
+def test_frechet_distance_of_features_is_that_of_their_gaussians_and_names_the_network():
+    x, y = clouds()
+    found = fidelity.frechet_distance(x, y, features="somebody's")
+    assert found.value == pytest.approx(fidelity.gaussian_frechet(*fidelity.moments(x), *fidelity.moments(y)).item())
+    assert (found.features, found.images) == ("somebody's", (400, 300)) and "somebody's" in repr(found)
+
+
+def test_the_quick_route_agrees_with_the_careful_one():
+    x, y = clouds()
+    assert fidelity.frechet_to(y)(x) == pytest.approx(fidelity.frechet_distance(x, y).value, rel=1e-7)
+
+
+def test_the_kernel_distance_agrees_with_torchmetrics_on_the_same_subsets():
+    x, y = (part[:300] for part in clouds())
+    assert fidelity.kernel_mmd(x, y).item() == pytest.approx(poly_mmd(y.double(), x.double()).item(), rel=1e-9)
+    whole = fidelity.kernel_distance(x, y, subsets=3, size=300)  # a subset that is the whole set, in another order
+    assert whole.value == pytest.approx(fidelity.kernel_mmd(x, y).item(), rel=1e-9) and whole.std == pytest.approx(0, abs=1e-12)
+
+
+def test_the_kernel_distance_by_sums_over_pairs():
+    x, y = (part[:6, :3].double() for part in clouds())
+    k = lambda a, b: (float(a @ b) / 3 + 1) ** 3  # noqa: E731
+    within = [sum(k(s[i], s[j]) for i in range(6) for j in range(6) if i != j) / 30 for s in (x, y)]
+    across = sum(k(a, b) for a in x for b in y) / 36
+    assert fidelity.kernel_mmd(x, y).item() == pytest.approx(sum(within) - 2 * across)
+
+
+def test_the_kernel_distance_is_unbiased_and_the_frechet_distance_is_not():
+    draws = torch.randn(400, 2, 30, 8, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    kernel = torch.stack([fidelity.kernel_mmd(x, y) for x, y in draws])
+    assert kernel.mean().abs() < 4 * kernel.std() / 20
+    assert min(fidelity.gaussian_frechet(*fidelity.moments(x), *fidelity.moments(y)).item() for x, y in draws[:20]) > 0.1
+
+
+def test_precision_and_recall_by_hand():
+    real = torch.tensor([[0.0], [1.0], [2.0], [10.0]])  # k = 1: radii 1, 1, 1, 8
+    made = torch.tensor([[1.5], [1.6], [-3.0]])  # radii 0.1, 0.1, 4.5
+    found = fidelity.precision_recall(made, real, k=1)
+    assert found.precision == pytest.approx(2 / 3)  # −3 is outside all balls
+    assert found.recall == pytest.approx(2 / 4)  # the ball around −3 reaches to 1.5: it holds 0 and 1
+    assert fidelity.precision_recall(real, real, k=1)[:2] == (1.0, 1.0)
+
+
+def test_the_inception_score_has_its_known_values():
+    sure = torch.eye(5).repeat(40, 1)
+    assert fidelity.inception_score(sure, splits=1).value == pytest.approx(5)
+    assert fidelity.inception_score(torch.eye(5)[[2] * 50]).value == pytest.approx(1)
+    assert fidelity.inception_score(torch.full((50, 5), 0.2)).value == pytest.approx(1)
+    with_zeros = fidelity.inception_score(torch.tensor([[1.0, 0, 0], [0.5, 0.5, 0]] * 20), splits=1).value
+    mixed = np.exp((np.log(1 / 0.75) + 0.5 * np.log(0.5 / 0.75) + 0.5 * np.log(0.5 / 0.25)) / 2)
+    assert with_zeros == pytest.approx(mixed)
+
+
+def test_features_metrics_agree_with_torch_fidelity():
+    pytest.importorskip("torch_fidelity")
+    from torch_fidelity import metric_fid, metric_isc, metric_kid, metric_prc
+
+    x, y = clouds()
+    theirs = metric_fid.fid_statistics_to_metric(*map(metric_fid.fid_features_to_statistics, (x, y)), False)
+    assert fidelity.frechet_distance(x, y).value == pytest.approx(theirs["frechet_inception_distance"], rel=1e-6)
+    parts, cubic = (x[:300].double().numpy(), y.double().numpy()), {"degree": 3, "gamma": None, "coef0": 1}
+    theirs = metric_kid.kernel_mmd(*parts, kid_kernel="poly", **{f"kid_kernel_poly_{key}": value for key, value in cubic.items()})
+    assert fidelity.kernel_mmd(x[:300], y).item() == pytest.approx(theirs, rel=1e-9)
+    theirs = metric_prc.calculate_precision_recall_full(x.double(), y.double(), 3)
+    assert fidelity.precision_recall(x, y)[:2] == pytest.approx(theirs)
+    theirs = metric_isc.isc_features_to_metric(logits(), 10, shuffle=False)
+    ours = fidelity.inception_score(logits().softmax(1)[torch.randperm(600, generator=torch.Generator().manual_seed(0)).argsort()])
+    assert ours.value == pytest.approx(theirs["inception_score_mean"], rel=1e-6)
+    assert ours.std == pytest.approx(theirs["inception_score_std"], rel=1e-4)
+
+
+def test_the_reference_that_ships_stands_for_the_real_pictures():
+    real = pretrained.reference("cifar10_features")
+    assert fidelity.frechet_distance(real).value == pytest.approx(0, abs=1e-6)
+    with pytest.warns(fidelity.FewPicturesWarning):
+        assert fidelity.frechet_distance(noise(20, 3, 32, 32)).value > 50
+
+
+def test_pictures_and_their_features_measure_the_same():
+    x = (255 * noise(200, 3, 32, 32)).to(torch.uint8)
+    taken = fidelity.to_features(x)
+    assert taken.shape == (200, 192)
+    assert fidelity.frechet_distance(x).value == pytest.approx(fidelity.frechet_distance(taken).value, rel=1e-6)
+    assert fidelity.inception_score(x, splits=1).value == pytest.approx(
+        fidelity.inception_score(fidelity.class_probabilities(x), splits=1).value)  # fmt: skip
+
+
+def test_extrapolation_finds_the_distance_of_infinitely_many():
+    mean, made = torch.zeros(6), torch.randn(3000, 6, generator=torch.Generator().manual_seed(8))
+    real = torch.randn(200_000, 6, generator=torch.Generator().manual_seed(9))
+    few = fidelity.frechet_distance(made[:600] + 0.1, real).value
+    found = fidelity.frechet_at_infinity(made + 0.1, real)
+    truth = fidelity.gaussian_frechet(mean + 0.1, torch.eye(6), mean, torch.eye(6)).item()  # 0.06
+    assert abs(found.value - truth) < 0.02 and abs(found.value - truth) < abs(few - truth)
+    assert found.sizes[0] == 600 and found.sizes[-1] == 3000 and len(found.values) == 8
+    with pytest.raises(ShapeError, match="ten a dimension"):
+        fidelity.frechet_at_infinity(made[:50], real)
+
+
+def test_the_bootstrap_knows_the_error_of_a_mean():
+    sample = torch.randn(500, 1, generator=torch.Generator().manual_seed(3))
+    found = fidelity.bootstrap(lambda rows: rows.mean(), sample, times=400)
+    assert found.value == pytest.approx(sample.mean().item())
+    assert found.error == pytest.approx(sample.std().item() / 500**0.5, rel=0.15) and abs(found.bias) < 0.01
+    assert found.high - found.value == pytest.approx(1.96 * found.error, rel=1e-3)
+    assert found == fidelity.bootstrap(lambda rows: rows.mean(), sample, times=400)
+    for bad in ({"times": 1}, {"level": 1.0}):
+        with pytest.raises(ShapeError):
+            fidelity.bootstrap(lambda rows: rows.mean(), sample, **bad)
+
+
+def test_the_bootstrap_interval_of_a_frechet_distance_covers_what_fresh_samples_give():
+    real, noise_ = torch.randn(4000, 5, generator=torch.Generator().manual_seed(1)), torch.Generator().manual_seed(2)
+    distance = fidelity.frechet_to(real)
+    fresh = torch.tensor([distance(0.3 + torch.randn(300, 5, generator=noise_)) for _ in range(200)])
+    errors = [fidelity.bootstrap(distance, 0.3 + torch.randn(300, 5, generator=noise_), times=40, seed=i).error for i in range(20)]
+    assert np.mean(errors) == pytest.approx(fresh.std().item(), rel=0.2)
+
+
+def test_a_path_that_stands_still_and_one_that_jumps():
+    x = noise(2, 1, 16, 16)
+    found = fidelity.path_ssim(x[[0, 0, 0, 1]])
+    assert found.shape == (3,) and torch.allclose(found[:2], torch.ones(2), atol=1e-5) and found[2] < 0.5
+    with pytest.raises(ShapeError, match="two or more frames"):
+        fidelity.path_ssim(x[:1])
+
+
+# Bad input
+
+
+def test_fewer_pictures_than_dimensions_are_warned_of():
+    x, y = clouds()
+    with pytest.warns(fidelity.FewPicturesWarning, match="far too large"):
+        assert fidelity.frechet_distance(x[:8], y).value > fidelity.frechet_distance(x, y).value
+    with pytest.raises(ShapeError, match="2 or more"):
+        fidelity.frechet_distance(x[:1], y)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_nan_and_infinity_are_refused(value):
+    x, y = clouds()
+    x[3, 2] = value
+    for measure in (fidelity.frechet_distance, fidelity.kernel_distance, fidelity.precision_recall):
+        with pytest.raises(fidelity.PictureError, match="1 NaN"):
+            measure(x, y)
+    images = noise(3, 3, 32, 32)
+    images[0, 0, 0, 0] = value
+    with pytest.raises(fidelity.PictureError, match="1 NaN"):
+        fidelity.frechet_distance(images)
+    with pytest.raises(fidelity.PictureError, match="NaN"):
+        fidelity.inception_score(x)
+    with pytest.raises(fidelity.PictureError, match="covariance"):
+        fidelity.gaussian_frechet(torch.full((2,), value), torch.eye(2), torch.zeros(2), torch.eye(2))
+
+
+@pytest.mark.parametrize("images, hint", [(noise(3, 3, 32, 32) * 2 - 1, r"\(x \+ 1\) / 2"), (255 * noise(3, 3, 32, 32), "x / 255")])
+def test_pictures_outside_the_range_are_refused_with_a_way_out(images, hint):
+    with pytest.raises(fidelity.PictureError, match=hint):
+        fidelity.frechet_distance(images)
+    with pytest.raises(fidelity.PictureError, match=hint):
+        fidelity.inception_score(images)
+
+
+def test_other_bad_pictures_are_refused():
+    with pytest.raises(ShapeError, match="reads pictures"):
+        fidelity.frechet_distance(noise(3, 1, 28, 28))
+    with pytest.raises(fidelity.PictureError, match="uint8 or floats"):
+        fidelity.frechet_distance(torch.ones(3, 3, 32, 32, dtype=torch.int64))
+    with pytest.raises(pretrained.WeightsError, match="no weights named"):
+        fidelity.frechet_distance(noise(3, 3, 32, 32), features="vgg")
+    with pytest.raises(ShapeError, match="different networks"):
+        fidelity.frechet_distance(noise(300, 5), features="cifar10_features")
+
+
+def test_constant_features():
+    x, y = clouds()
+    one = x[:1].repeat(50, 1)
+    with pytest.raises(fidelity.PictureError, match="same features"):
+        fidelity.frechet_distance(x, one)
+    mean, cov = fidelity.moments(y)
+    expected = (x[0].double() - mean).square().sum() + cov.trace()  # a covariance of zero: the formula's own value
+    assert fidelity.frechet_distance(one, y).value == pytest.approx(expected.item())
+    assert fidelity.precision_recall(one, y).recall == 0
+    assert np.isfinite(fidelity.kernel_distance(one, y, subsets=2).value)
+
+
+def test_bad_numbers_are_refused():
+    x, y = clouds()
+    with pytest.raises(ShapeError, match="4 or more"):
+        fidelity.precision_recall(x[:3], y)
+    with pytest.raises(ShapeError, match="first neighbour"):
+        fidelity.precision_recall(x, y, k=0)
+    with pytest.raises(ShapeError, match="subsets"):
+        fidelity.kernel_distance(x, y, subsets=0)
+    with pytest.raises(ShapeError, match="one picture a split"):
+        fidelity.inception_score(torch.eye(5))
+    with pytest.raises(fidelity.PictureError, match="softmax"):
+        fidelity.inception_score(logits())
+    with pytest.raises(fidelity.PictureError, match="no classes"):
+        fidelity.inception_score(noise(20, 3, 64, 64), "celeba_features")
+
+
+# Inception, without its weights and with weights that a test makes up
+
+
+def test_inception_says_what_is_missing_and_never_downloads(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *a, **k: pytest.fail("it reached for the network"))
+    fidelity.inception.cache_clear()
+    x, found = noise(3, 3, 32, 32), importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch_fidelity" else found(name))
+    with pytest.raises(pretrained.WeightsError, match="pip install torch-fidelity"):
+        fidelity.frechet_distance(x, x, "inception")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    with pytest.raises(pretrained.WeightsError, match=r"(?s)96 MB.*" + re.escape(str(tmp_path))):
+        fidelity.frechet_distance(x, x, "inception")
+    fidelity.inception_path().parent.mkdir()
+    fidelity.inception_path().write_bytes(b"half a file")
+    with pytest.raises(pretrained.WeightsError, match="damaged"):
+        fidelity.inception_score(x, "inception-antialias")
+    with pytest.raises(fidelity.PictureError, match="no real Inception features"):
+        fidelity.frechet_distance(noise(3, 2048), None, "inception")
+
+
+def test_downloading_inception_asks_for_one_file_and_its_hash(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    asked = []
+    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda url, path, hash_prefix: asked.append((url, path, hash_prefix)))
+    assert fidelity.download_inception() == fidelity.inception_path()
+    assert asked == [(fidelity.INCEPTION_URL, str(fidelity.inception_path()), "6726825d")]
+
+
+def test_inception_features_are_torch_fidelitys(monkeypatch, tmp_path):
+    pytest.importorskip("torch_fidelity")
+    from torch_fidelity import feature_extractor_inceptionv3
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    fidelity.inception.cache_clear()
+    torch.manual_seed(0)
+    monkeypatch.setattr(feature_extractor_inceptionv3, "load_state_dict_from_url", lambda *a, **k: {})
+    blank = feature_extractor_inceptionv3.FeatureExtractorInceptionV3
+    monkeypatch.setattr(blank, "load_state_dict", lambda self, state: None)
+    theirs = blank("inception-v3-compat", ["2048", "logits_unbiased"])
+    monkeypatch.undo()
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    (tmp_path / "checkpoints").mkdir()
+    torch.save(theirs.state_dict(), tmp_path / "made")
+    begins = hashlib.sha256((tmp_path / "made").read_bytes()).hexdigest()[:8]
+    monkeypatch.setattr(fidelity, "INCEPTION_FILE", f"weights-{begins}.pth")
+    (tmp_path / "made").rename(fidelity.inception_path())
+    assert 95e6 < fidelity.inception_path().stat().st_size < 97e6  # the 96 MB that the error names
+    x = (255 * noise(1, 3, 32, 32)).to(torch.uint8)
+    expected = theirs(x)
+    for found, wanted in zip(fidelity.inception_outputs(x / 255), expected, strict=True):  # small: the weights are random
+        assert torch.allclose(found / wanted.std(), wanted / wanted.std(), rtol=1e-4, atol=1e-4)
+    smooth = fidelity.to_features(x, "inception-antialias")
+    assert smooth.shape == (1, 2048) and ((smooth - expected[0]) / expected[0].std()).abs().max() > 1e-3
+    assert fidelity.named("inception") == "inception (2048, TensorFlow 1 resize, no antialias)"
+    fidelity.inception.cache_clear()
+
+
+def test_ten_thousand_pictures_are_measured_in_a_minute():
+    part = (255 * noise(200, 3, 64, 64)).to(torch.uint8)
+    start = time.process_time()
+    taken = fidelity.to_features(part, "celeba_features")
+    pictures = (time.process_time() - start) / len(part)
+    start = time.process_time()
+    fidelity.frechet_distance(taken.repeat(50, 1) + noise(10_000, taken.shape[1]), features="celeba_features")
+    assert 10_000 * pictures + time.process_time() - start < 120  # processor seconds: one minute of two cores

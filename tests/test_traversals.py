@@ -44,6 +44,7 @@ def test_a_traversal_sets_one_latent_and_leaves_the_rest():
     assert path.tolist() == [[0, 1, -3, 3], [0, 1, 0, 3], [0, 1, 3, 3]]
     assert z.tolist() == [0, 1, 2, 3] and path.dtype == z.dtype
     assert traversal(z.double(), 0, torch.ones(2)).dtype == torch.float64
+    assert traversal(torch.arange(4), 0, [0.5]).tolist() == [[0.5, 1, 2, 3]]
 
 
 @pytest.mark.parametrize("dim", [-1, 4])

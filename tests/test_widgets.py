@@ -65,8 +65,10 @@ def test_only_two_latents_have_a_map(model, codes):
     wide = build(ModelConfig("vae", "fc", (1, 28, 28), 12, (16,)), seed=0)
     sliders = LatentSliders(wide, start=torch.ones(12))
     assert len(sliders.sliders) == 8 and sliders.plane is None and sliders.z.tolist() == [[1.0] * 12]
-    with pytest.raises(ValueError, match="numbered 0 to 11"):
-        LatentSliders(wide, dims=[12])
+    for wrong in (12, -1, 2.5):
+        with pytest.raises(ValueError, match="numbered 0 to 11"):
+            LatentSliders(wide, dims=[wrong])
+    assert LatentSliders(wide, dims=[5, 5, torch.tensor(2)]).dims == [5, 2]
 
 
 def test_the_map_marks_the_place():

@@ -40,10 +40,10 @@ def top(answer) -> None:
     mu = 3 * scale * torch.randn(400, 9, generator=generator) + torch.tensor([0, 0, 6.0, 0, 0, -3, 0, 0, 0])
     logvar = -6 * narrow + 0.2 * torch.randn(400, 9, generator=generator)
     order = latent.ranked_by_kl(mu, logvar)
-    sigma_kl = 0.5 * (mu**2 + (0.5 * logvar).exp() - 1 - logvar).mean(0)
     logvar[:, order[-1]] = 0.0  # a latent that says nothing, whatever its rank under a wrong formula
     mu[:, order[-1]] = 0.0
     order = latent.ranked_by_kl(mu, logvar)
+    sigma_kl = 0.5 * (mu**2 + (0.5 * logvar).exp() - 1 - logvar).mean(0)
     for k in (3, 1, 9):
         wanted = order[:k]
         found = returned(answer, mu, logvar, k, like=wanted, what="the row of latents").long()
@@ -68,17 +68,18 @@ def top(answer) -> None:
 
 @exercise("10.3", "strongest")
 def strongest(answer) -> None:
-    """Against a linear world whose effects are known, with one latent whose large effects cancel."""
+    """Against a world whose effects are known: one latent's large ones cancel, another's depend on where it is set."""
     weights = torch.tensor([0.5, -1.5, 0.0, 1.0, 0.2], dtype=torch.float64)
     points = torch.randn(50, 5, generator=torch.Generator().manual_seed(12), dtype=torch.float64)
     points[:, 2] = torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(25) * 3
-    points[:, 4] = points[:, 2].sign()  # the sign that z3's effect has, picture by picture
+    points[:, 4] = points[:, 2].sign()  # the sign that latent 2's effect has, picture by picture
+    points[:, 1] += 1 - points[:, 1].mean()
 
     def draw(z):
         return z
 
     def measure(z):
-        return z @ weights + 4 * z[:, 2] * z[:, 4].sign()
+        return z @ weights - 0.25 * z[:, 1] ** 2 + 4 * z[:, 2] * z[:, 4].sign()
 
     kept = points.clone()
     value = answer(draw, points, measure)
@@ -98,6 +99,8 @@ def strongest(answer) -> None:
         raise Wrong(f"the strongest is latent 1, not {which}. Set one latent to -2 and to 2, and leave the others as they are.")
     if np.isclose(change, 6.0):
         raise Wrong("the size is right, but the sign is lost: the measure goes down as the latent goes up.")
+    if np.isclose(change, -8.0):
+        raise Wrong("you move the latent by 2 from where it is; here it is set to -2 and to 2, wherever it was.")
     if np.isclose(change, -1.5):
         raise Wrong("that is the change per unit; asked for is the one from -2 to 2.")
     if not np.isclose(change, -6.0):

@@ -20,6 +20,13 @@ def strongest_with(size, unit=1.0):
     return strongest
 
 
+def strongest_by_steps(draw, points, measure):
+    steps = 2 * torch.eye(points.shape[1], dtype=points.dtype)
+    changes = torch.stack([(measure(draw(points + step)) - measure(draw(points - step))).mean() for step in steps])
+    best = changes.abs().argmax()
+    return int(best), changes[best].item()
+
+
 def row_in_place(z, dim, t):
     z[dim] = 0.0
     return z + t[:, None] * torch.eye(len(z))[dim]
@@ -36,6 +43,7 @@ SLIPS = [
     ("10.3", strongest_with(lambda c: c.abs().mean(1)), "which cancel"),
     ("10.3", strongest_with(lambda c: c.mean(1)), "Compare sizes"),
     ("10.3", strongest_with(lambda c: c.mean(1).abs(), 4.0), "change per unit"),
+    ("10.3", strongest_by_steps, "from where it is"),
     ("10.4", lambda n: torch.linspace(-3, 3, n, dtype=torch.float64) if n > 1 else torch.zeros(1), "equal steps"),
     ("10.4", lambda n: torch.special.ndtri(torch.arange(1, n + 1, dtype=torch.float64) / (n + 1)), "n + 1 shares"),
     ("10.4", lambda n: torch.special.ndtri(torch.linspace(0, 1, n, dtype=torch.float64).clamp(0.01, 0.99)), "clipping the ends"),

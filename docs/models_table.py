@@ -1,0 +1,96 @@
+"""Print the README's table of the course's models: how near what they make is to real held-out pictures.
+
+    python docs/models_table.py              the shipped models (needs no data; minutes on two cores)
+    python docs/models_table.py --train      and an autoencoder and beta-VAEs, trained for it on the real CIFAR-10
+
+d² is the squared Fréchet distance, KID the kernel distance, both in the features of the network in the heading: comparable within
+one table only. An interval is 95 %, by bootstrap over the samples. Precision and recall are taken against as many real pictures as
+there are samples. "photographs" is one half of the real pictures against the other: what a perfect generator would get.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+
+import torch
+
+from helpers import fidelity, latent, pretrained
+from helpers.data import load, to_float
+from helpers.models import Autoencoder, ModelConfig, build, codes, decode, posterior
+from helpers.training import fit
+
+SHIPPED = {"cifar10_features": ("cifar10_fc_vae", "cifar10_conv_vae"), "celeba_features": ("celeba_vae",)}
+LIVE = {"conv AE": ("ae", 1.0), "conv VAE, β = 1": ("vae", 1.0), "conv VAE, β = 4": ("vae", 4.0)}
+
+
+def noise(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def samplers(z: torch.Tensor, rebuilt: torch.Tensor, n: int) -> dict[str, torch.Tensor]:
+    """Return latents by how they are picked, given points z (N, Z) of real pictures, and codes to decode as they are."""
+    return {
+        "prior N(0, I)": latent.prior_picks(n, z.shape[1], noise(1)),
+        "one Gaussian": latent.gaussian_picks(z, n, noise(2)),
+        "mixture of 10": latent.mixture_picks(latent.fit_mixture(z, 10), n, noise(3)),
+        "held-out codes": rebuilt[:n],
+    }
+
+
+def row(name: str, way: str, images: torch.Tensor, real: torch.Tensor, features: str) -> str:
+    """Return one row of the table for pictures (N, C, H, W), or their features (N, F), against real features (M, F)."""
+    taken = fidelity.to_features(images, features)
+    n = min(len(taken), len(real))
+    found = fidelity.bootstrap(fidelity.frechet_to(real), taken, times=100)
+    kid = fidelity.kernel_distance(taken, real, features, subsets=50)
+    near = fidelity.precision_recall(taken[:n], real[:n], features)
+    d2, k = f"{found.value:.1f} ({found.low:.1f}–{found.high:.1f})", f"{kid.value:.2f} ± {kid.std:.2f}"
+    return f"| {name} | {way} | {len(taken):,} | {d2} | {k} | {near.precision:.2f} | {near.recall:.2f} |"
+
+
+def trained(epochs: int, pictures: int):
+    """Yield names and latents by sampler of the models that are trained here."""
+    with contextlib.redirect_stdout(sys.stderr):  # what was loaded is told, but not in the middle of a table
+        train, test = load("cifar10", "train", n=pictures), load("cifar10", "test", n=2000)
+    if "drawn" in train.source:
+        raise SystemExit("--train needs the real CIFAR-10: python -m helpers data download cifar10")
+    shipped = pretrained.load("cifar10_conv_vae").config.to_dict()
+    for name, (family, beta) in LIVE.items():
+        model = build(ModelConfig(**shipped | {"family": family}), seed=0)
+        fit(model, train, epochs=epochs, batch=128, lr=2e-3, beta=beta)
+        model.eval()
+        points = codes(model, train.images[:4000])
+        if not isinstance(model, Autoencoder):
+            points = latent.aggregate_picks(*posterior(model, to_float(train.images[:4000])), 4000, noise(4))
+        yield f"{name} ({epochs} epochs)", model, points, codes(model, test.images)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--samples", type=int, default=2000, help="pictures per row (default 2,000)")
+    parser.add_argument("--train", action="store_true", help="also train an autoencoder and beta-VAEs on the real CIFAR-10")
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--pictures", type=int, default=20_000, help="how many to train on")
+    asked = parser.parse_args()
+    for features, models in SHIPPED.items():
+        real = pretrained.reference(features)
+        real = real[torch.randperm(len(real), generator=noise(0))]
+        print(f"\n**In the features of `{features}`, against {len(real):,} real held-out pictures**\n")
+        print("| model | latents | samples | d² (95 %) | KID | precision | recall |\n|---|---|---|---|---|---|---|")
+        half = len(real) // 2
+        print(row("photographs", "–", real[: min(half, asked.samples)], real[half:], features), flush=True)
+        plan = []
+        for name in models:
+            known = pretrained.codes(name)
+            plan.append((name, pretrained.load(name), latent.aggregate_picks(known.mu, known.logvar, 4000, noise(4)), known.mu))
+        if asked.train and features == "cifar10_features":
+            plan += trained(asked.epochs, asked.pictures)
+        for name, model, points, rebuilt in plan:
+            for way, z in samplers(points, rebuilt, asked.samples).items():
+                print(row(name, way, decode(model, z), real, features), flush=True)
+
+
+if __name__ == "__main__":
+    main()
