@@ -1,0 +1,415 @@
+"""What becomes of a point when a rule is applied over and over: a map goes in, orbits, exponents, fixed points and basins come out.
+
+A map, here `step`, takes states (B, d), one a row, to the next states (B, d), and treats every row alone. `lyapunov_spectrum` says
+how fast neighbours part, `fixed_points` where nothing moves, `settle` who ends where, `box_dimension` how a set fills space, and
+`chaotic_normal` makes noise out of orbits. Known systems (logistic, tent, Hénon, Lorenz) stand beside `reconstruction_map`, the
+map z → E(D(z)) of a trained model. Results are float64 on the CPU.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy import ndimage
+from scipy.spatial import cKDTree
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from helpers.models import VAE, Autoencoder, device_of
+from helpers.objective import ShapeError
+from helpers.robustness import mean_code
+
+Step = Callable[[Tensor], Tensor]
+
+
+class DynamicsError(ValueError):
+    """A map, a start or a setting makes no sense, or an orbit ran away; the message says which, and what would be right."""
+
+
+def states(z: Tensor, what: str = "the starts") -> Tensor:
+    """Return states (B, d) as float64. Raises ShapeError on any other shape, DynamicsError on NaN or infinity."""
+    if z.ndim != 2 or not z.numel():
+        raise ShapeError(f"{what} must be (B, d), one state a row; yours have shape {tuple(z.shape)}.")
+    if not z.isfinite().all():
+        raise DynamicsError(f"{what} hold NaN or infinity.")
+    return z.detach().double()
+
+
+def whole(name: str, value: int, least: int) -> None:
+    """Raise DynamicsError unless a count is a whole number that is not below `least`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise DynamicsError(f"{name} is {value!r}; it must be a whole number of {least} or more.")
+
+
+def finite(z: Tensor, at: int) -> Tensor:
+    """Return states; raise DynamicsError when one ran away to infinity."""
+    if not z.isfinite().all():
+        raise DynamicsError(f"an orbit left for infinity (or became NaN) by step {at}: start elsewhere, or take shorter steps.")
+    return z
+
+
+# ---- Known systems ----------------------------------------------------------------------------------------------------------
+
+
+def logistic(x: Tensor, r: float | Tensor = 4.0) -> Tensor:
+    """Return r x (1 − x), of any shape: [0, 1] into itself for r in [0, 4]. Its exponent at r = 4 is ln 2. (May 1976)"""
+    return r * x * (1 - x)
+
+
+def tent(u: Tensor, slope: float = 2.0) -> Tensor:
+    """Return slope · min(u, 1 − u), of any shape: [0, 1] into itself for slopes in [0, 2]. Its exponent is ln slope.
+
+    At slope 2 every step shifts the binary digits by one, so that a float64 orbit lies at 0, exactly, after some 55 steps.
+    """
+    return slope * torch.minimum(u, 1 - u)
+
+
+def henon(z: Tensor, a: float = 1.4, b: float = 0.3) -> Tensor:
+    """Return (1 − a x² + y, b x) for states (B, 2). The determinant of its Jacobian is −b everywhere. (Hénon 1976)"""
+    x, y = z.unbind(-1)
+    return torch.stack([1 - a * x * x + y, b * x], -1)
+
+
+def lorenz(z: Tensor, sigma: float = 10.0, rho: float = 28.0, beta: float = 8 / 3) -> Tensor:
+    """Return the velocity (σ (y − x), x (ρ − z) − y, x y − β z) of states (B, 3). (Lorenz 1963, equations 25 to 27)
+
+    Its divergence is −(σ + 1 + β) everywhere: volumes shrink at that rate.
+    """
+    x, y, up = z.unbind(-1)
+    return torch.stack([sigma * (y - x), x * (rho - up) - y, x * y - beta * up], -1)
+
+
+def runge_kutta(field: Step, dt: float) -> Step:
+    """Return the map that follows dz/dt = field(z) for a time dt: one classical Runge–Kutta step, of error O(dt⁵)."""
+    if not 0 < dt < math.inf:
+        raise DynamicsError(f"dt is {dt!r}; it must be a positive number.")
+
+    def step(z: Tensor) -> Tensor:
+        k1 = field(z)
+        k2 = field(z + 0.5 * dt * k1)
+        k3 = field(z + 0.5 * dt * k2)
+        k4 = field(z + dt * k3)
+        return z + dt / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+
+    return step
+
+
+def reconstruction_map(model: Autoencoder | VAE, *, double: bool = True) -> Step:
+    """Return z → E(D(z)), (B, Z) → (B, Z): decode, and encode again (mu of a VAE), without noise.
+
+    It has the non-zero Jacobian eigenvalues, along corresponding orbits, and so the finite Lyapunov exponents, of the map
+    x → D(E(x)) on pictures, at Z numbers a state. double: in float64, on a copy of the model. Built in notebook 14.
+    """
+    kept = (copy.deepcopy(model).double() if double else copy.deepcopy(model)).eval().requires_grad_(False)
+    kind = torch.float64 if double else torch.float32
+
+    def step(z: Tensor) -> Tensor:
+        if z.shape[-1] != model.config.latent:
+            raise ShapeError(f"this model has {model.config.latent} latents; the states are {tuple(z.shape)}.")
+        return mean_code(kept, kept.decode(z.to(device_of(kept), kind))).to(z)
+
+    return step
+
+
+# ---- Orbits and exponents ---------------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def orbit(step: Step, start: Tensor, n: int, *, skip: int = 0) -> Tensor:
+    """Return n states of the orbits of `start` (B, d), (n, B, d): the start itself first, or its image after `skip` steps.
+
+    Raises ShapeError, DynamicsError (also when an orbit runs away). Built in notebook 14.
+    """
+    whole("n", n, 1)
+    whole("skip", skip, 0)
+    z, found = states(start), []
+    for at in range(skip + n):
+        if at >= skip:
+            found.append(z)
+        if at < skip + n - 1:
+            z = step(z)
+    return finite(torch.stack(found), skip + n)
+
+
+@functools.cache
+def quiet_forward_mode() -> None:
+    """Let torch load its forward derivatives, once: that makes it warn about another part of torch."""
+    with warnings.catch_warnings(), forward_ad.dual_level():
+        warnings.filterwarnings("ignore", message=".*torch.jit.script.*")
+        forward_ad.unpack_dual(torch.sigmoid(forward_ad.make_dual(torch.ones(1), torch.ones(1))))
+
+
+def push(step: Step, z: Tensor, frame: Tensor) -> tuple[Tensor, Tensor]:
+    """Return step(z) (B, d) and J(z) frame (B, d, k), J the Jacobian at z, by forward derivatives along the k columns."""
+    B, d, k = frame.shape
+    copies = z[:, None].expand(B, k, d).reshape(B * k, d).clone()
+    along = frame.mT.reshape(B * k, d).clone()  # forward derivatives refuse memory that is used twice
+    quiet_forward_mode()
+    with forward_ad.dual_level():
+        moved = forward_ad.unpack_dual(step(forward_ad.make_dual(copies, along)))
+    still = torch.zeros_like(moved.primal) if moved.tangent is None else moved.tangent  # None: the map does not depend on z
+    return moved.primal.view(B, k, d)[:, 0], still.view(B, k, d).mT
+
+
+def jacobian(step: Step, z: Tensor) -> Tensor:
+    """Return J[b, i, j] = ∂ step(z)_i / ∂ z_j at states z (B, d), (B, d, d) float64. Raises ShapeError, DynamicsError."""
+    z = states(z, "the points")
+    return push(step, z, torch.eye(z.shape[1], dtype=torch.float64).expand(len(z), -1, -1))[1].detach()
+
+
+class Spectrum(NamedTuple):
+    """Lyapunov exponents, largest first: their mean over the starts (k,), its standard error (k,), and each start's own (B, k)."""
+
+    exponents: Tensor
+    errors: Tensor
+    each: Tensor
+
+
+@torch.no_grad()
+def lyapunov_spectrum(
+    step: Step, start: Tensor, n: int, *, skip: int = 100, every: int = 1, k: int | None = None, dt: float = 1.0
+) -> Spectrum:
+    """Return the k largest Lyapunov exponents, in nats per unit of time, by QR.
+
+    J(z_t) Q_t = Q_{t+1} R_{t+1},     λ_i = 1/(n dt) Σ_t log |R_t|_ii          (Benettin and others 1980; Shimada & Nagashima 1979)
+
+    start: (B, d), independent starts in the basin of one attractor; `skip` steps, with the frame, go by uncounted, so that
+    orbits reach the attractor and frames turn into their directions. every: steps between two QR decompositions.
+    k: how many exponents (default: all d). dt: time of one step. The error is that of a mean over B independent starts (NaN for
+    one). −inf where a direction is lost altogether. Raises ShapeError, DynamicsError. Built in notebook 14.
+    """
+    z = states(start)
+    k = z.shape[1] if k is None else k
+    for name, value, least in (("n", n, 1), ("skip", skip, 0), ("every", every, 1), ("k", k, 1)):
+        whole(name, value, least)
+    if k > z.shape[1] or n % every:
+        raise DynamicsError(f"k = {k} must not exceed the {z.shape[1]} dimensions, and n = {n} be a multiple of every = {every}.")
+    if not 0 < dt < math.inf:
+        raise DynamicsError(f"dt is {dt!r}; it must be a positive number.")
+    frame = torch.eye(z.shape[1], dtype=torch.float64)[:, :k].expand(len(z), -1, -1)
+    total = torch.zeros(len(z), k, dtype=torch.float64)
+    for at in range(1, skip + n + 1):
+        z, frame = push(step, z, frame)
+        if at % every == 0 or at == skip:
+            frame, R = torch.linalg.qr(finite(frame, at))
+            if at > skip:
+                total += R.diagonal(dim1=-2, dim2=-1).abs().log()
+    finite(z, skip + n)
+    each = total / (n * dt)
+    error = each.std(0) / len(z) ** 0.5 if len(z) > 1 else torch.full((k,), torch.nan, dtype=torch.float64)
+    return Spectrum(each.mean(0), error, each)
+
+
+# ---- Fixed points and basins ------------------------------------------------------------------------------------------------
+
+
+class FixedPoints(NamedTuple):
+    """Points that a map leaves where they are, (K, d), and its Jacobians there, (K, d, d)."""
+
+    points: Tensor
+    jacobians: Tensor
+
+    @property
+    def multipliers(self) -> Tensor:
+        """The eigenvalues of each Jacobian, (K, d) complex, largest modulus first."""
+        values = torch.linalg.eigvals(self.jacobians)
+        return values.gather(1, values.abs().argsort(1, descending=True))
+
+    @property
+    def stable(self) -> Tensor:
+        """Whether each is a sink, (K,) bool: all multipliers lie inside the unit circle, so neighbours are drawn in."""
+        return (self.multipliers.abs() < 1).all(1)
+
+    @property
+    def index(self) -> Tensor:
+        """The Lefschetz index of each, (K,): the sign of det(I − J). +1 for a sink; −1 for a saddle with one multiplier above 1."""
+        eye = torch.eye(self.points.shape[1], dtype=torch.float64)
+        return torch.linalg.det(eye - self.jacobians).sign().long()
+
+
+@torch.no_grad()
+def fixed_points(
+    step: Step, starts: Tensor, *, rounds: int = 30, reach: float = 1.0, tolerance: float = 1e-9, apart: float = 1e-5
+) -> FixedPoints:
+    """Return the fixed points that Newton's method finds from `starts` (B, d), each once, by rising first coordinate.
+
+    z ← z − (J(z) − I)⁻¹ (step(z) − z)
+
+    Stable or not makes no difference to Newton. Steps longer than `reach` are cut to it. A point counts when |step(z) − z| is
+    below `tolerance`; two that lie closer than `apart` count once. What no start leads to is not found: the sum of `index`
+    helps to notice. K may be 0.
+    Raises ShapeError, DynamicsError. Built in notebook 14.
+    """
+    z = states(starts)
+    whole("rounds", rounds, 1)
+    if not (reach > 0 and tolerance > 0 and apart > 0):
+        raise DynamicsError(f"reach ({reach!r}), tolerance ({tolerance!r}) and apart ({apart!r}) must be positive.")
+    eye = torch.eye(z.shape[1], dtype=torch.float64)
+    there = []
+    for _ in range(rounds):
+        moved, J = push(step, z, eye.expand(len(z), -1, -1))
+        change, failed = torch.linalg.solve_ex(eye - J, (moved - z)[..., None])
+        change = change[..., 0] / (change[..., 0].norm(dim=1, keepdim=True) / reach).clamp(min=1)
+        fine = change.isfinite().all(1) & (failed == 0)
+        z, small = (z + change)[fine], change[fine].norm(dim=1) < 1e-12
+        there.append(z[small])
+        z = z[~small]
+        if not len(z):
+            break
+    z = torch.cat([*there, z])
+    z = z[(step(z) - z).norm(dim=1) < tolerance] if len(z) else z
+    kept: list[Tensor] = []
+    for point in z:
+        if all((point - other).norm() >= apart for other in kept):
+            kept.append(point)
+    points = torch.stack(sorted(kept, key=lambda p: p.tolist())) if kept else z.new_zeros(0, eye.shape[0])
+    return FixedPoints(points, jacobian(step, points) if kept else z.new_zeros(0, *eye.shape))
+
+
+@torch.no_grad()
+def tabulated(step: Step, extent: tuple[float, float, float, float], side: int, *, batch: int = 4096) -> Step:
+    """Return a quick stand-in for a map of the plane: its values on a grid of side², joined by cubic splines.
+
+    extent: (left, right, bottom, top). The error falls with the fourth power of the spacing, where the map is smooth; points
+    beyond the border are answered as the nearest point of the border. One evaluation of the stand-in costs well under a
+    microsecond, whatever the map costs. Compare it with the map before you believe it. Raises DynamicsError.
+    """
+    left, right, bottom, top = extent
+    whole("side", side, 4)
+    if not (left < right and bottom < top):
+        raise DynamicsError(f"extent is {extent}; it must be (left, right, bottom, top) with left < right and bottom < top.")
+    x, y = torch.linspace(left, right, side, dtype=torch.float64), torch.linspace(bottom, top, side, dtype=torch.float64)
+    grid = torch.stack([x.repeat(side), y.repeat_interleave(side)], 1)  # row by row, y rising
+    values = torch.cat([step(part) for part in grid.split(batch)]).double()
+    splines = [ndimage.spline_filter(values[:, i].view(side, side).numpy(), order=3, mode="mirror") for i in (0, 1)]
+    low, span = np.array([bottom, left]), np.array([top - bottom, right - left])
+
+    def quick(z: Tensor) -> Tensor:
+        at = ((z.numpy()[:, ::-1] - low) / span * (side - 1)).clip(0, side - 1).T  # (2, B): row, column
+        found = [ndimage.map_coordinates(spline, at, order=3, mode="mirror", prefilter=False) for spline in splines]
+        return torch.from_numpy(np.stack(found, 1))
+
+    return quick
+
+
+class Basins(NamedTuple):
+    """Which sink each start reached, (N,), -1 for none, and after how many steps, (N,)."""
+
+    sink: Tensor
+    steps: Tensor
+
+
+@torch.no_grad()
+def settle(step: Step, starts: Tensor, sinks: Tensor, *, n: int, radius: float) -> Basins:
+    """Return where starts (N, d) end: the first of the sinks (K, d) that the orbit comes closer to than `radius`, within n steps.
+
+    radius must be so small that whoever is that near stays; less than half the distance between any two sinks, at least.
+    Raises ShapeError, DynamicsError. Built in notebook 14.
+    """
+    z, sinks = states(starts), states(sinks, "the sinks")
+    whole("n", n, 1)
+    if sinks.shape[1] != z.shape[1]:
+        raise ShapeError(f"starts are {tuple(z.shape)}, but sinks {tuple(sinks.shape)}: they need the same number of dimensions.")
+    least = torch.pdist(sinks).min().item() / 2 if len(sinks) > 1 else math.inf
+    if not 0 < radius <= least:
+        raise DynamicsError(f"radius is {radius!r}; it must be positive and at most {least:.3g}, half the least distance of sinks.")
+    sink, steps = torch.full((len(z),), -1), torch.full((len(z),), n)
+    left, tree = torch.arange(len(z)), cKDTree(sinks.numpy())
+    for at in range(n + 1):
+        nearest = torch.from_numpy(tree.query(z.numpy(), distance_upper_bound=radius)[1])  # K where none is that near
+        home = nearest < len(sinks)
+        sink[left[home]], steps[left[home]] = nearest[home], at
+        left, z = left[~home], z[~home]
+        if not len(left) or at == n:
+            break
+        z = finite(step(z), at + 1)
+    return Basins(sink, steps)
+
+
+# ---- Dimension --------------------------------------------------------------------------------------------------------------
+
+
+class Dimension(NamedTuple):
+    """The slope of log N against log 1/size, the box sides, the counts N that it was fitted to, and its worst miss in log N."""
+
+    value: float
+    sizes: Tensor
+    counts: Tensor
+    miss: float
+
+
+def box_counts(points: Tensor, sizes: Sequence[float] | Tensor) -> Tensor:
+    """Return how many boxes of each side, laid edge to edge from the origin, hold at least one of the points (N, d): (S,) int64."""
+    points, sizes = states(points, "the points"), torch.as_tensor(sizes, dtype=torch.float64).reshape(-1)
+    if not len(sizes) or not sizes.isfinite().all() or (sizes <= 0).any():
+        raise DynamicsError(f"box sides must be one or more positive numbers, not {sizes.tolist()}.")
+    return torch.tensor([occupied((points / size).floor()) for size in sizes.tolist()])
+
+
+def occupied(boxes: Tensor) -> int:
+    """Return how many different rows there are in whole numbers (N, d)."""
+    boxes = (boxes - boxes.amin(0)).long()
+    widths = (boxes.amax(0) + 1).tolist()
+    if math.prod(widths) >= 2**62:  # no room for one number a box
+        return len(torch.unique(boxes, dim=0))
+    key = torch.zeros(len(boxes), dtype=torch.long)
+    for axis, width in enumerate(widths):
+        key = key * width + boxes[:, axis]
+    return len(np.unique(key.numpy()))
+
+
+def box_dimension(points: Tensor, sizes: Sequence[float] | Tensor) -> Dimension:
+    """Return the box-counting dimension of a set from points (N, d) of it: the slope of log N(size) against log(1 / size).
+
+    The least-squares line over the sides given, three or more: say which, since the answer depends on them. Boxes must hold
+    several points each, on average, or N runs into the number of points and the slope falls to 0: raises DynamicsError where
+    the smallest boxes hold fewer than four on average. (Falconer 2014, chapter 2.) Built in notebook 14.
+    """
+    counts, sizes = box_counts(points, sizes), torch.as_tensor(sizes, dtype=torch.float64).reshape(-1)
+    if len(sizes.unique()) < 3:
+        raise DynamicsError(f"a slope needs three or more different box sides; there are {len(sizes.unique())}.")
+    if counts.max() * 4 > len(points):
+        raise DynamicsError(f"{int(counts.max())} boxes are too many for {len(points)} points: take larger boxes, or more points.")
+    x, y = -sizes.log().numpy(), counts.double().log().numpy()
+    slope, offset = np.polyfit(x, y, 1)
+    return Dimension(float(slope), sizes, counts, float(np.abs(y - slope * x - offset).max()))
+
+
+# ---- Chaotic noise ----------------------------------------------------------------------------------------------------------
+
+
+def chaotic_uniform(n: int, size: Sequence[int] | int, generator: torch.Generator) -> Tensor:
+    """Return n steps of independent orbits of the tent map of slope 2, each uniform on (0, 1) at every step: (n, *size) float64.
+
+    u = (2/π) arcsin √x,          x ← 4 x (1 − x)          (Ulam & von Neumann 1947)
+
+    Computed through the logistic map, since the tent map itself dies in floating point. Starts are drawn from the generator; all
+    the rest follows from them. x is kept at or below 1 − 2⁻⁵³, from where it would fall to 0 for good. Raises DynamicsError.
+    """
+    whole("n", n, 1)
+    size = (size,) if isinstance(size, int) else tuple(size)
+    for part in size:
+        whole("a size", part, 1)
+    u0 = torch.rand(size, generator=generator, dtype=torch.float64).clamp(1e-8, 1 - 1e-8)
+    x, found = torch.sin(0.5 * math.pi * u0).square(), []
+    for _ in range(n):
+        x = x.clamp(max=1 - 2.0**-53)
+        found.append(x)
+        x = logistic(x)
+    return torch.asin(torch.stack(found).sqrt()) * (2 / math.pi)
+
+
+def chaotic_normal(n: int, size: Sequence[int] | int, generator: torch.Generator) -> Tensor:
+    """Return eps = Φ⁻¹(u) of `chaotic_uniform`: N(0, 1) at every step, independent across orbits.
+
+    (n, *size) float64, |eps| < 5.7. White (all its autocorrelations are 0) and yet wholly predictable. Raises DynamicsError.
+    Built in notebook 14.
+    """
+    return torch.special.ndtri(chaotic_uniform(n, size, generator))
