@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from layouts import COLUMNS, write_celeba
 
 from helpers import __main__ as cli
 from helpers import pretrained, recipes, settings, training
@@ -48,6 +49,20 @@ def test_train_writes_a_feature_network_with_the_names_of_its_outputs_and_featur
     wanted = network.features(to_float(faces["valid"].images[:30])).detach()
     assert features.dtype == torch.float32 and torch.allclose(features, wanted, rtol=2e-3, atol=1e-3)
     assert pretrained.names(tmp_path / "out") == ["tiny"]
+
+
+def test_faces_in_the_official_layout_open_prepare_and_train(tmp_path, monkeypatch):
+    names, attributes, partition = write_celeba(tmp_path / "data", count=12, rows=12)
+    monkeypatch.setenv("VAE_COURSE_STANDINS", "0")
+    monkeypatch.setenv("VAE_COURSE_DATA", str(tmp_path / "data"))
+    config = ModelConfig("vae", "conv", (3, 64, 64), 4, (4, 4), "gaussian", "learned")
+    plan = Recipe("celeba", config, epochs=1, batch=2, held_out="valid", mirrored=True)
+    monkeypatch.setitem(recipes.RECIPES, "tiny", plan)
+    assert cli.main(["train", "tiny", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]) == 0
+    card, codes = pretrained.card("tiny", tmp_path / "out"), pretrained.codes("tiny", tmp_path / "out")
+    assert card["images"] == (partition == 0).sum() and card["scores"]["images"] == (partition == 1).sum()
+    assert "drawn" not in card["data"] and codes.attributes.equal(torch.from_numpy(attributes[partition == 1]))
+    assert codes.attribute_names == COLUMNS and list((tmp_path / "data" / "prepared").glob("*.npy"))
 
 
 def test_a_mirrored_recipe_sees_every_picture_both_ways(tiny, monkeypatch):
