@@ -171,6 +171,7 @@ class LatentSliders(widgets.VBox):
         end = to_grid(self.reach)
         one = widgets.FloatSlider(0, min=-end, max=end, step=SLIDER_STEP, description=name, readout_format=".2f")
         one.layout.width = f"{2 * self.side if self.map else max(self.side, 420)}px"
+        one.style.description_width = "100px"  # room for the longest attributes
         one.observe(lambda change: self.taken(key, change["new"]), names="value")
         return one
 
