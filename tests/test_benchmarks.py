@@ -52,3 +52,20 @@ def test_the_peer_runs_where_it_is_installed_and_is_named_where_not(small):
         assert "not installed" in row.found and row.met is None
     else:
         assert "pythae" in row.found and row.met in (True, False)
+
+
+def test_samples_are_compared_with_the_peers_where_it_is_installed(small, monkeypatch):
+    pytest.importorskip("pythae")
+    monkeypatch.setattr(bench.fidelity, "frechet_distance", lambda made, real: Value(made))
+    monkeypatch.setattr(bench.pretrained, "card", lambda name: {"recipe": {"epochs": 1}, "config": bench.CONFIG.to_dict()})
+    monkeypatch.setattr(bench.pretrained, "load", lambda name: bench.build(bench.CONFIG, seed=1).eval())
+    (row,) = bench.samples_beside_the_peers(small, small[:20])
+    ratio = float(row.found.split(":")[0])
+    assert row.met == (ratio <= 0.7) and "20 samples" in row.found
+
+
+class Value:
+    """What stands for a distance in the test above: the mean of the pictures."""
+
+    def __init__(self, pictures):
+        self.value = pictures.mean().item()

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from helpers import pretrained
-from helpers.features import FeatureConfig, FeatureNetwork, recognition_loss, shifted_and_mirrored
+from helpers.features import FeatureConfig, FeatureNetwork, recognition_loss, shifted_and_mirrored, with_a_hole
 from helpers.models import ConfigError
 
 
@@ -31,6 +31,17 @@ def test_every_augmented_picture_is_a_shift_of_the_picture_or_of_its_mirror_imag
         assert plain | mirrored
         kinds |= plain | mirrored
     assert len(kinds) > 15
+
+
+def test_a_hole_is_a_grey_square_and_the_rest_stays():
+    x = torch.rand(300, 3, 16, 16, generator=generator()) * 0.4
+    holes = (with_a_hole(x, generator(1), side=6) == 0.5).all(1)  # (B, H, W)
+    assert torch.equal(with_a_hole(x, generator(1), side=6).where(~holes[:, None], x), x)
+    heights, widths = holes.any(2).sum(1), holes.any(1).sum(1)
+    assert torch.equal(holes.flatten(1).sum(1), heights * widths)  # one rectangle each …
+    assert max(heights.max(), widths.max()) <= 6 < 2 * heights.float().mean()  # … cut only by the border
+    hit = holes.float().mean(0)  # how often each pixel is painted over: 36 of 256 in the middle, about a quarter of it in a corner
+    assert hit[5:11, 5:11].mean() == pytest.approx(36 / 256, rel=0.2) and hit.min() > 0.02
 
 
 def test_the_loss_is_the_cross_entropy_of_classes_or_attributes():
