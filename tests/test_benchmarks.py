@@ -20,12 +20,12 @@ def small(monkeypatch):
 
 
 def test_loops_flops_data_and_slider_are_measured(small, monkeypatch):
-    monkeypatch.setattr(bench, "matmul_peak", lambda: 1e9)
-    rows = [*bench.throughput(small, TINY), *bench.slider(TINY.moves)]
+    monkeypatch.setattr(bench, "matmul_peak", lambda kind=None: 1e9)
+    rows = [*bench.throughput(small, TINY), *bench.precision(small, TINY), *bench.slider(TINY.moves)]
     text = bench.table(rows)
-    assert text.count("\n") == len(rows) + 1 == 5
-    assert "≥ 2×" in text and "< 3 %" in text and "≤ 16 ms" in text
-    assert bench.matmul_peak() == 1e9 and bench.kind() in ("bfloat16", "float32")
+    assert text.count("\n") == len(rows) + 1 == 6
+    assert "≥ 2×" in text and "bfloat16 over float32" in text and "< 3 %" in text and "≤ 16 ms" in text
+    assert bench.matmul_peak() == 1e9 and bench.precision_of_fit() in ("bfloat16", "float32")
 
 
 def test_flops_are_those_of_the_layers(monkeypatch):

@@ -196,9 +196,9 @@ def plain_loop(images: Tensor, steps: int) -> float:
     return steps * BATCH / (time.perf_counter() - start)
 
 
-def our_loop(images: Tensor, steps: int) -> float:
+def our_loop(images: Tensor, steps: int, bfloat16: bool | None = None) -> float:
     """Return images per second of `fit`."""
-    history = fit(build(CONFIG, seed=0), images, epochs=1, max_steps=steps, batch=BATCH, seed=0, progress=False)
+    history = fit(build(CONFIG, seed=0), images, epochs=1, max_steps=steps, batch=BATCH, seed=0, bfloat16=bfloat16, progress=False)
     return history.last["images_per_second"]
 
 
@@ -212,19 +212,29 @@ def throughput(train: Tensor, size: Size) -> list[Row]:
     data = data_seconds(train, size.turns * 20) / (BATCH / ours)
     return [
         Row("images/s of fit over a plain DataLoader loop", f"{ratio:.2f}×: {ours:,.0f} against {plain:,.0f}", "≥ 2×", ratio >= 2),
-        Row("share of the measured matmul peak", f"{share:.0%} of {max(peak, peaked) / 1e9:,.0f} GFLOP/s ({kind()})"),
+        Row("share of the measured matmul peak", f"{share:.0%} of {max(peak, peaked) / 1e9:,.0f} GFLOP/s ({precision_of_fit()})"),
         Row("data share of a training step", f"{data:.1%}", "< 3 %", data < 0.03),
     ]
 
 
-def kind() -> str:
+def precision(train: Tensor, size: Size) -> list[Row]:
+    """Compare bfloat16 with float32, in a large matrix product and in a training step, where `fit` uses bfloat16."""
+    if precision_of_fit() == "float32":
+        return [Row("bfloat16 over float32", "not used here: this processor multiplies float32 as fast")]
+    steps = min(size.steps, len(train) // BATCH)
+    product = statistics.median(matmul_peak() / matmul_peak(kind="float32") for _ in range(size.turns))
+    turns = (our_loop(train, steps) / our_loop(train, steps, bfloat16=False) for _ in range(size.turns))
+    return [Row("bfloat16 over float32", f"{product:.1f}× in a matrix product, {statistics.median(turns):.1f}× in a training step")]
+
+
+def precision_of_fit() -> str:
     """Return the precision in which `fit` multiplies here."""
     return "bfloat16" if bfloat16_pays(device()) else "float32"
 
 
-def matmul_peak(side: int = 2048) -> float:
-    """Return the floating-point operations per second of a large matrix product in the precision of `fit`."""
-    a = torch.randn(side, side, device=device(), dtype=getattr(torch, kind()))
+def matmul_peak(side: int = 2048, kind: str | None = None) -> float:
+    """Return the floating-point operations per second of a large matrix product in a precision (default: that of `fit`)."""
+    a = torch.randn(side, side, device=device(), dtype=getattr(torch, kind or precision_of_fit()))
     return 2 * side**3 / seconds(lambda: a @ a, 5)
 
 
@@ -300,7 +310,7 @@ def measure(size: Size) -> list[Row]:
     """Measure everything."""
     train, held_out = load("cifar10", "train").images[: size.train], load("cifar10", "test").images[: size.held_out]
     size = replace(size, train=len(train), held_out=len(held_out))
-    rows = [*throughput(train, size), *memory(size.train), *slider(size.moves)]
+    rows = [*throughput(train, size), *precision(train, size), *memory(size.train), *slider(size.moves)]
     return [*time_to_the_peers_elbo(train, held_out, size), *rows]
 
 
@@ -315,7 +325,7 @@ def main(words: list[str] | None = None) -> None:
     if arguments.memory:
         return measure_memory(arguments.memory)
     where = torch.cuda.get_device_name() if device().type == "cuda" else f"{torch.get_num_threads()} threads"
-    print(f"torch {torch.__version__}, {where}, {kind()}, {models.parameter_count(build(CONFIG)):,} parameters")
+    print(f"torch {torch.__version__}, {where}, {precision_of_fit()}, {models.parameter_count(build(CONFIG)):,} parameters")
     if arguments.samples:
         return print(table(samples_beside_the_peers(load("cifar10", "train").images, load("cifar10", "test").images)))
     print(table(measure(QUICK if arguments.quick else Size())))
