@@ -87,9 +87,9 @@ def reference(name: str, folder: Path = FOLDER) -> Tensor:
     return read(weight_file(f"{name}.reference", folder))[0]["features"].float()
 
 
-def describe(name: str) -> str:
+def describe(name: str, folder: Path = FOLDER) -> str:
     """Return one line on a shipped model: what, trained on what, with which held-out scores."""
-    about = card(name)
+    about = card(name, folder)
     scores, made = about["scores"], f"{name} · {about['data']} · {about['recipe']['epochs']} epochs"
     if "accuracy" in scores:
         return f"{made} · held out: accuracy {scores['accuracy']:.3f}"
@@ -103,6 +103,15 @@ def weight_file(name: str, folder: Path) -> Path:
         known = ", ".join(names(folder)) or "none"
         raise WeightsError(f"there are no weights named {name!r}. There are: {known}.")
     return path
+
+
+def folder_of(name: str, first: Path) -> Path:
+    """Return `first` where it has weights of this name, else the shipped ones' folder. Raises WeightsError where neither has."""
+    for folder in (Path(first), FOLDER):
+        if name in names(folder):
+            return folder
+    known = ", ".join(names(first) + [one for one in names() if one not in names(first)])
+    raise WeightsError(f"there are no weights named {name!r}, neither in {first} nor among the shipped ones. There are: {known}.")
 
 
 def checksum(tensors: dict[str, Tensor]) -> str:
@@ -130,12 +139,18 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict]:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path.name} is damaged or cut short ({error}). Restore it: git checkout -- helpers/weights") from error
+        raise WeightsError(f"{path.name} is damaged or cut short ({error}). {restore(path)}") from error
     text = metadata.get("card", "")
     found = hashlib.sha256(text.encode()).hexdigest()
     if not text or checksum(tensors) != metadata.get("sha256") or metadata.get("card_sha256", found) != found:
-        raise WeightsError(f"{path.name} is damaged: its checksum differs. Restore it: git checkout -- helpers/weights")
+        raise WeightsError(f"{path.name} is damaged: its checksum differs. {restore(path)}")
     return tensors, json.loads(text)
+
+
+def restore(path: Path) -> str:
+    """Return what to do about a damaged file: a shipped one is in the repository, one of the user's own can be made again."""
+    shipped = path.parent.resolve() == FOLDER.resolve()
+    return "Restore it: git checkout -- helpers/weights" if shipped else "Delete it, and train again, from its checkpoint."
 
 
 def save(model: nn.Module, name: str, about: dict, folder: Path = FOLDER) -> Path:

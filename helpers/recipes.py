@@ -12,7 +12,7 @@ from helpers import fidelity, latent, models, objective, pretrained, settings
 from helpers.data import DataError, Dataset, load, to_float
 from helpers.features import FeatureConfig, FeatureNetwork, recognition_loss
 from helpers.models import ModelConfig
-from helpers.training import CheckpointError, first_process, fit
+from helpers.training import CheckpointError, History, first_process, fit
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ CIFAR10 = {"shape": (3, 32, 32), "latent": 128, "likelihood": "gaussian", "sigma
 RECIPES = {
     "fashion_ae": Recipe("fashion", ModelConfig("ae", "fc", (1, 28, 28), latent=2, widths=(512, 256)), epochs=60),
     "fashion_vae": Recipe("fashion", ModelConfig("vae", "fc", (1, 28, 28), latent=2, widths=(512, 256)), epochs=60),
-    "cifar10_features": Recipe("cifar10", FeatureConfig(), epochs=24, batch=250, lr=4e-3, decay=0.02, codes=5000),
+    "cifar10_features": Recipe("cifar10", FeatureConfig(), epochs=45, batch=250, lr=4e-3, decay=0.1, codes=5000),
     "cifar10_fc_vae": Recipe("cifar10", ModelConfig("vae", "fc", widths=(171,), **CIFAR10), epochs=30, codes=2000,
                              features="cifar10_features"),
     "cifar10_conv_vae": Recipe("cifar10", ModelConfig("vae", "conv", widths=(32, 64, 128), **CIFAR10), epochs=30, codes=2000,
@@ -60,30 +60,47 @@ RECIPES = {
 def recipe(name: str) -> Recipe:
     """Return a recipe by name. Raises DataError, listing the known ones, when there is none."""
     if name not in RECIPES:
-        raise DataError(f"there is no recipe {name!r}. Known: {', '.join(RECIPES)}.")
+        raise DataError(f"there is no recipe {name!r}. Known: {', '.join(RECIPES)}. A folder of your own pictures works too.")
     return RECIPES[name]
 
 
 def train(
     name: str, *, runs: Path = Path("runs"), out: Path = pretrained.FOLDER, epochs: int | None = None, steps: int | None = None
 ) -> Path | None:
-    """Train a shipped model as its recipe says, evaluate it held out, and write weights, card and codes.
+    """Train a shipped model as its recipe says, evaluate it held out, and write weights, card and codes; see `follow`.
 
-    Goes on from runs/NAME.ckpt where a former run was interrupted. Trains on the drawn stand-in where the real data is not
-    here, and its card says so. steps: a trial that ends after so many optimiser steps. Raises DataError rather than replace
-    the shipped weights by drawn pictures' or a trial's, and CheckpointError when it was stopped by hand. Under `accelerate
-    launch` the first process writes, and the others return None.
+    Trains on the drawn stand-in where the real data is not here, and its card says so. Raises DataError rather than replace
+    the shipped weights by drawn pictures' or a trial's.
     """
     plan = recipe(name)
-    epochs = plan.epochs if epochs is None else epochs
-    train_set, test_set = load(plan.data, "train"), load(plan.data, plan.held_out)
-    if not train_set.is_real and Path(out).resolve() == pretrained.FOLDER.resolve():
+    train_set, held_out = load(plan.data, "train"), load(plan.data, plan.held_out)
+    if not train_set.is_real and ships(out):
         raise DataError(
             f"the real {plan.data} is not here, and weights of drawn pictures must not replace the shipped ones. "
             f"Run: python -m helpers data download {plan.data}, or choose another folder: --out runs"
         )
-    if steps is not None and Path(out).resolve() == pretrained.FOLDER.resolve():
+    if steps is not None and ships(out):
         raise DataError(f"a trial of {steps} steps must not replace the shipped weights; choose another folder: --out runs")
+    made_by = {"command": f"python -m helpers train {name}"}
+    return follow(plan, name, train_set, held_out, made_by, runs=runs, out=out, epochs=epochs, steps=steps)
+
+
+def ships(out: Path) -> bool:
+    """Return whether a folder is the one of the shipped weights."""
+    return Path(out).resolve() == pretrained.FOLDER.resolve()
+
+
+def follow(
+    plan: Recipe, name: str, train_set: Dataset, held_out: Dataset, made_by: dict, *, runs: Path, out: Path,
+    epochs: int | None = None, steps: int | None = None,
+) -> Path | None:  # fmt: skip
+    """Train a new model as a recipe says, evaluate it held out, and write weights, card and codes; return the weights' file.
+
+    Goes on from runs/NAME.ckpt where a former run was interrupted. made_by: what else the card records; epochs: instead of the
+    recipe's; steps: a trial that ends after so many optimiser steps. Raises CheckpointError when it was stopped by hand. Under
+    `accelerate launch` the first process writes, and the others return None.
+    """
+    epochs = plan.epochs if epochs is None else epochs
     trial = "" if steps is None else f"-{steps}-steps"
     model = build(plan.config, settings.seed())
     task = {"beta": plan.beta} if isinstance(plan.config, ModelConfig) else {
@@ -91,9 +108,9 @@ def train(
     }  # fmt: skip
     images = torch.cat([train_set.images, train_set.images.flip(3)]) if plan.mirrored else train_set.images
     history = fit(model, images, epochs=epochs, max_steps=steps, batch=plan.batch, lr=plan.lr, decay=plan.decay,
-                  held_out=test_set.subset(2000) if "beta" in task else None,
+                  held_out=held_out.subset(2000) if "beta" in task else None,
                   checkpoint=Path(runs) / f"{name}{trial}.ckpt", **task)  # fmt: skip
-    print(history)
+    print(shortened(history))
     if history.interrupted:
         raise CheckpointError(
             f"stopped by hand after {len(history)} of {epochs} epochs; no weights were written. "
@@ -103,20 +120,25 @@ def train(
     about = {
         "data": train_set.source, "images": len(train_set), "licence": plan.licence, "seed": settings.seed(),
         "recipe": {key: value for key, value in asdict(plan).items() if key != "config"} | length,
-        "parameters": models.parameter_count(model), "seconds": round(sum(history.column("seconds"))),
-        "command": f"python -m helpers train {name}",
+        "parameters": models.parameter_count(model), "seconds": round(sum(history.column("seconds"))), **made_by,
     }  # fmt: skip
     if isinstance(plan.config, FeatureConfig):
         about["outputs"] = train_set.class_names if plan.config.task == "classes" else train_set.attribute_names
     if not first_process():
         return None
     try:
-        return keep(model.cpu(), name, about, test_set, plan, out)
+        return keep(model.cpu(), name, about, held_out, plan, out)
     except OSError as error:
         raise pretrained.WeightsError(
             f"the weights could not be written to {out} ({error.strerror or error}). Mend that, and run the same command again: "
             f"it goes on from the last checkpoint in {runs}."
         ) from error
+
+
+def shortened(history: History, rows: int = 60) -> History:
+    """Return a history with at most `rows` of its epochs, evenly spread, and the last one, to print."""
+    every = -(-len(history) // rows) or 1
+    return History(history.rows[::-1][::every][::-1], history.interrupted)
 
 
 def build(config: ModelConfig | FeatureConfig, seed: int) -> nn.Module:

@@ -71,9 +71,7 @@ class History:
 
     def plot(self, ax=None):
         """Draw recon and kl over the epochs, train dashed and held out solid; return the axes."""
-        from helpers.figures import (
-            training_curves,  # figures know nothing of training; imported here to keep start-up short
-        )
+        from helpers.figures import training_curves  # here, because training alone, on a server, needs no matplotlib
 
         return training_curves(self.rows, ax)
 
@@ -128,7 +126,7 @@ def fit(
     lr: the peak of the schedule (`learning_rate`).  beta: a number, or a function of progress in [0, 1] (annealing).
     decay: how strongly weights shrink towards 0, per unit of lr (AdamW; Loshchilov & Hutter 2019).
     objective(model, x, noise) → Loss replaces the model's own loss, for models that are built on the page; with targets
-    (N, ...), what is known of each picture, it is called as objective(model, x, targets of x, noise).
+    (N, ...), what is known of each picture, it is called as objective(model, x, targets of x, noise), and `held_out` stays empty.
     seed: of the order and the noise (default: the course's). On one machine's CPU, with the same number of
     threads, a seed gives the same weights to the last bit.
     bfloat16: None lets the machine decide; KL and pixel sums stay in float32.
@@ -145,21 +143,15 @@ def fit(
     steps = len(images) // batch  # in an epoch
     total = epochs * steps if max_steps is None else min(max_steps, epochs * steps)
     beta_at = beta if callable(beta) else lambda _: beta
-    loop = Loop(model, total, lr, batch, seed, beta_at, objective, bfloat16, decay, targets)
+    loop = Loop(model, total, lr, batch, seed, beta_at, objective, bfloat16, decay, matched(targets, images, objective, held_out))
     run = {"epochs": epochs if total == epochs * steps else total / steps, "batch": batch, "lr": lr, "seed": seed}
-    run |= {"beta": "a schedule" if callable(beta) else float(beta), "own objective": objective is not None, "decay": decay}
-    run |= {"images": len(images), "pictures' sum": float(images[:: max(1, len(images) // 64)].double().sum())}
+    run |= {"own objective": objective is not None, "decay": decay} | fingerprint(images, beta)
     done, history = restore(checkpoint, model, loop.optimizer, run)
-    hidden = {} if progress and first_process() else {"disable": True}  # not False: TQDM_DISABLE may hide it
-    with tqdm(total=total, initial=min(done * steps, total), mininterval=0.5, unit="step", **hidden) as bar:
+    shown = progress and first_process() and not os.environ.get("TQDM_DISABLE")  # which tqdm itself ignores in a notebook
+    with tqdm(total=total, initial=min(done * steps, total), mininterval=0.5, unit="step", disable=not shown) as bar:
         try:
             for epoch in range(done, math.ceil(total / steps)):
-                row = loop.epoch(images, epoch, bar)
-                if held_out is not None:
-                    row |= {f"held_{key}": value for key, value in loop.evaluate(held_out, row["beta"]).items()}
-                stop_if_diverged(model, row, lr)
-                history.rows.append(row)
-                bar.set_postfix(recon=f"{row['recon']:.1f}", kl=f"{row['kl']:.1f}")
+                history.rows.append(loop.row(images, held_out, epoch, bar))
                 if checkpoint and first_process():
                     save(checkpoint, model, loop.optimizer, run, history)
         except KeyboardInterrupt:
@@ -169,6 +161,12 @@ def fit(
         finally:
             model.to(home).eval()
     return history
+
+
+def fingerprint(images: Tensor, beta: float | Callable[[float], float]) -> dict[str, float | str]:
+    """Return by what a checkpoint knows its pictures (N, C, H, W) again, their number and the sum of some 64, and its beta."""
+    known = {"images": len(images), "pictures' sum": float(images[:: max(1, len(images) // 64)].double().sum())}
+    return {"beta": "a schedule" if callable(beta) else float(beta)} | known
 
 
 def first_process() -> bool:
@@ -239,6 +237,15 @@ class Loop:
         with shared, torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
             return self.costs(x, noise, beta, targets)
 
+    def row(self, images: Tensor, held_out: Tensor | None, epoch: int, bar: tqdm) -> dict[str, float]:
+        """Train over the pictures once, look at the held-out ones, and return both for the history. Raises TrainingDiverged."""
+        row = self.epoch(images, epoch, bar)
+        if held_out is not None:
+            row |= {f"held_{key}": value for key, value in self.evaluate(held_out, row["beta"]).items()}
+        stop_if_diverged(self.costs, row, self.lr)
+        bar.set_postfix(recon=f"{row['recon']:.1f}", kl=f"{row['kl']:.1f}")
+        return row
+
     def epoch(self, images: Tensor, epoch: int, bar: tqdm) -> dict[str, float]:
         """Train over the pictures once and return the row for the history.
 
@@ -299,6 +306,17 @@ def pictures(images: Tensor | Dataset, model: nn.Module, batch: int = 1) -> Tens
     if batch > len(images):
         raise DataError(f"a batch of {batch} does not fit into {len(images)} pictures; pass batch={len(images)} or less.")
     return images
+
+
+def matched(targets: Tensor | None, images: Tensor, objective: Objective | None, held_out: Tensor | None) -> Tensor | None:
+    """Return the targets as they are, None or one for each picture. Raises DataError where they would be lost, or mixed up."""
+    if targets is not None and len(targets) != len(images):
+        raise DataError(f"there are {len(targets):,} targets for {len(images):,} pictures; pass one for each.")
+    if targets is not None and objective is None:
+        raise DataError("only an objective of your own can use targets: pass objective=, or leave targets out.")
+    if targets is not None and held_out is not None:
+        raise DataError("targets are of the training pictures; of held-out ones nothing is known: score those afterwards.")
+    return targets
 
 
 def named(totals: Tensor) -> dict[str, float]:
@@ -376,7 +394,10 @@ def restore(path: str | Path | None, model: nn.Module, optimizer, run: dict) -> 
     other = {key: (state["run"].get(key), value) for key, value in run.items() if state["run"].get(key) != value}
     if other:
         told = ", ".join(f"{key} was {old}, is {new}" for key, (old, new) in other.items())
-        raise CheckpointError(f"{path} belongs to another run ({told}). Use those settings, or another file.")
+        raise CheckpointError(
+            f"{path} belongs to another run ({told}). Use those settings, or another file (on the command line: another --runs, "
+            "or --name)."
+        )
     try:
         model.load_state_dict(state["model"])
     except RuntimeError as error:

@@ -57,6 +57,18 @@ def test_the_loop_is_adam_with_the_schedule():
     assert torch.equal(weights(model), weights(by_hand))
 
 
+def test_decay_shrinks_the_weights_and_by_default_there_is_none():
+    def norm(**given) -> float:
+        model = build(CONFIG, seed=0)
+        fit(model, squares(), epochs=1, batch=50, lr=1e-2, seed=0, bfloat16=False, **given)
+        return weights(model).norm().item()
+
+    start, rates = weights(build(CONFIG, seed=0)), sum(training.learning_rate(step / 4, 1e-2) for step in range(4))
+    still = lambda model, x, noise: Loss(*[0 * model(x, noise).x_logits.flatten(1).sum(1)] * 3)  # noqa: E731 (no slope at all)
+    assert norm(objective=still) == pytest.approx(start.norm().item(), rel=1e-6)
+    assert norm(objective=still, decay=5.0) == pytest.approx((1 - 5 * rates) * start.norm().item(), rel=0.01)
+
+
 def test_a_seed_repeats_a_run_and_another_seed_does_not():
     runs = []
     for seed in (1, 1, 2):
@@ -173,8 +185,10 @@ def test_an_interrupt_in_the_first_epoch_says_that_there_is_nothing_to_show(monk
 
 
 def test_beta_reaches_the_loss_and_its_schedule_every_step():
-    row = fit(build(CONFIG, seed=0), squares(), epochs=1, batch=50, beta=50.0, seed=0, bfloat16=False).last
-    assert row["loss"] == pytest.approx(row["recon"] + 50 * row["kl"], rel=1e-4)
+    held_out = squares(seed=1)
+    row = fit(build(CONFIG, seed=0), squares(), held_out=held_out, epochs=1, batch=50, beta=50.0, seed=0, bfloat16=False).last
+    for held in ("", "held_"):
+        assert row[f"{held}loss"] == pytest.approx(row[f"{held}recon"] + 50 * row[f"{held}kl"], rel=1e-4)
     ends = [build(CONFIG, seed=0) for _ in range(2)]
     for model, late in zip(ends, (0.0, 50.0), strict=True):
         fit(model, squares(), epochs=1, batch=50, beta=lambda at, late=late: late * (at > 0), seed=0)
@@ -191,6 +205,7 @@ def test_every_epoch_has_its_own_order_and_noise():
 
     fit(build(CONFIG, seed=0), squares(), epochs=2, batch=200, objective=spy, seed=0)
     assert not torch.equal(*orders) and noises[0] != noises[1]
+    assert min(noises) > 7919 * 10**6  # far from the seeds of the orders: no order shares its stream with a noise
 
 
 def test_held_out_pictures_leave_a_learned_sigma_alone():
@@ -201,6 +216,23 @@ def test_held_out_pictures_leave_a_learned_sigma_alone():
         fit(model, squares(), held_out=held_out, epochs=2, batch=50, seed=0)
         kept.append(model.sigma.item())
     assert kept[0] == kept[1]
+
+
+def test_what_is_known_of_a_picture_reaches_the_objective_with_it():
+    images, met = squares(), []
+
+    def spy(model, x, targets, noise):
+        met.append(torch.equal(x.flatten(1).argmax(1), targets))
+        return model.loss(x, model(x, noise))
+
+    corners = images.flatten(1).argmax(1)  # where each square begins
+    plan = {"epochs": 2, "batch": 50, "objective": spy, "targets": corners}
+    fit(build(CONFIG), images, **plan)
+    assert met == 8 * [True]
+    for wrong, told in (({"targets": corners[:9]}, "9 targets for 200"), ({"objective": None}, "objective of your own"),
+                        ({"held_out": squares(seed=1)}, "of held-out ones nothing is known")):  # fmt: skip
+        with pytest.raises(DataError, match=told):
+            fit(build(CONFIG), images, **plan | wrong)
 
 
 def test_beta_can_follow_a_schedule():
@@ -275,3 +307,14 @@ def test_history_shows_itself():
     assert titles == ["recon", "kl"]
     assert len(left.lines) == 2 and list(left.lines[1].get_ydata()) == history.column("held_recon")
     assert len(repr(history).splitlines()) == 3
+
+
+@pytest.mark.parametrize(("progress", "variable", "hidden"), [(True, "", False), (True, "1", True), (False, "", True)])
+def test_progress_bars_can_be_switched_off_for_a_run_and_for_a_process(monkeypatch, progress, variable, hidden):
+    """In a notebook tqdm itself does not look at TQDM_DISABLE, so that `fit` must."""
+    monkeypatch.setenv("TQDM_DISABLE", variable)
+    asked, bar = [], training.tqdm
+    monkeypatch.setattr(training, "tqdm", lambda *a, **k: asked.append(k["disable"]) or bar(*a, **k))
+    images = torch.zeros(4, 1, 4, 4, dtype=torch.uint8)
+    fit(build(ModelConfig("vae", "fc", (1, 4, 4), latent=2, widths=(4,)), 0), images, epochs=1, batch=2, progress=progress)
+    assert asked == [hidden]

@@ -19,7 +19,7 @@ from helpers.data.store import is_prepared
 
 NOTEBOOKS = dict.fromkeys(("00", "01", "03", "04", "05", "06"), ("fashion",)) | {
     "07": ("cifar10",), "08": ("fashion", "cifar10"), "09": ("celeba",), "10": ("mnist",), "11": ("dsprites", "celeba"),
-    "12": ("cifar10",), "13": ("fashion", "mnist"), "14": ("fashion",),
+    "12": ("cifar10",), "13": ("fashion", "mnist"), "14": ("fashion",), "15": ("cifar10", "fashion", "celeba"),
 }  # fmt: skip
 OFFICIAL = {name: (folder,) for name, folder in IDX_FOLDERS.items()} | {
     "cifar10": (CIFAR_FOLDER, "cifar-10-python.tar.gz"),

@@ -122,7 +122,7 @@ class Decoder:
             length = f"{os.path.getsize(path):,} bytes" if os.path.exists(path) else "gone"
             raise DataError(
                 f"{path} ({length}) cannot be decoded: {error}. Expected a whole picture. Replace or remove this file, "
-                "or pass skip_corrupt=True to load to leave such pictures out."
+                "or pass skip_corrupt=True to load (on the command line: --skip-corrupt) to leave such pictures out."
             ) from error
 
 

@@ -198,6 +198,7 @@ SLIPS = [
     ("05.2", lambda mu, logvar, eps: mu + torch.exp(0.5 * logvar) * torch.randn(eps.shape), "noise of your own"),
     ("05.5", lambda n: torch.distributions.Normal(0.0, 1.0).icdf((n - torch.arange(n) - 0.5) / n), "falling order"),
     ("05.5", lambda n: torch.linspace(-2, 2, n), "evenly spaced"),
+    ("05.2", lambda mu, logvar, eps: mu + torch.exp(0.5 * logvar).detach() * eps, "gradient to logvar is lost"),
     ("06.1", lambda e, s, b, k: filled(e, b * s, k), "not beta · sigma."),
     ("06.1", lambda e, s, b, k: filled(e, b, k), "not beta alone"),
     ("06.1", lambda e, s, b, k: filled(e, b * s**2, len(e)), "more latents than allowed"),

@@ -1,0 +1,101 @@
+"""Sheets of what a model draws: a model with its held-out codes goes in, labelled PNG files come out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.axes import Axes
+
+from helpers import figures, latent, models, pretrained, settings
+from helpers.data import Dataset
+from helpers.files import write_atomically
+from helpers.models import VAE, LatentModel
+from helpers.pretrained import Codes, WeightsError
+
+SHOWN = 1400  # pixels that a sheet is wide, about: a picture is enlarged by a whole factor
+SAMPLES, CORNERS = 64, 8  # pictures of a sample sheet; side of an interpolation sheet
+
+
+def draw(name: str, weights: Path, out: Path, pictures: Dataset | None = None) -> list[Path]:
+    """Write the sheets of a model as OUT/NAME-….png, and return their paths.
+
+    samples (of a VAE): from the prior; mixture: from a mixture fitted to the held-out codes; interpolation: between four
+    held-out codes; traversal: of the latents with most KL; reconstructions: of held-out `pictures`, where they are given.
+    Raises WeightsError when there is no such model, or it is one that draws nothing.
+    """
+    model = pretrained.load(name, weights)
+    if not isinstance(model, LatentModel):
+        raise WeightsError(f"{name} is a network that recognises pictures; it draws none.")
+    codes = pretrained.codes(name, weights)
+    with plt.style.context(figures.STYLE):
+        sheets = {"samples": samples(model)} if isinstance(model, VAE) else {}
+        sheets |= {part.__name__: part(model, codes) for part in (mixture, interpolation, traversal)}
+        if pictures is not None:
+            sheets["reconstructions"] = reconstructions(model, pictures)
+        return [save(ax, Path(out) / f"{name}-{kind}.png") for kind, ax in sheets.items()]
+
+
+def samples(model: VAE) -> Axes:
+    """Draw 64 samples from the prior."""
+    z = latent.prior_picks(SAMPLES, model.config.latent, settings.generator())
+    return figures.image_grid(models.decode(model, z), 8, "Samples from the prior N(0, I)")
+
+
+def mixture(model: LatentModel, codes: Codes) -> Axes:
+    """Draw 64 samples from a mixture of normal distributions, one for every 200 held-out codes, 10 at most.
+
+    It is fitted to points of the pictures' posteriors, 20 of each where there are few, so that it has their width, too.
+    """
+    parts, generator = max(1, min(10, len(codes) // 200)), settings.generator(1)
+    points = codes.mu
+    if codes.logvar is not None:
+        points = latent.aggregate_picks(codes.mu, codes.logvar, max(len(codes), 2000), generator)
+    z = latent.mixture_picks(latent.fit_mixture(points, parts, settings.seed()), SAMPLES, generator)
+    kind = "a normal distribution" if parts == 1 else f"a mixture of {parts}"
+    return figures.image_grid(models.decode(model, z), 8, f"Samples from {kind} fitted to {len(codes):,} held-out codes")
+
+
+def interpolation(model: LatentModel, codes: Codes) -> Axes:
+    """Draw the sheet that turns four held-out codes into each other, one in each corner."""
+    corners = codes.mu[torch.randperm(len(codes), generator=settings.generator(2))[:4]]
+    pictures = models.decode(model, latent.corner_grid(corners, CORNERS))
+    return figures.image_grid(pictures, CORNERS, "Between four held-out pictures, one in each corner")
+
+
+def traversal(model: LatentModel, codes: Codes, rows: int = 8, columns: int = 9) -> Axes:
+    """Draw one latent in each row, from −3 to 3, around a held-out code: those with most KL, or, of an autoencoder, most spread,
+    which go from three standard deviations below to three above their mean.
+    """
+    z, middle, spread = codes.mu[0], torch.zeros(codes.mu.shape[1]), torch.ones(codes.mu.shape[1])
+    if codes.logvar is None:
+        middle, spread = codes.mu.mean(0), codes.mu.std(0)
+        used, unit, title = spread, "", "Each row: one latent, −3 to 3 standard deviations; most spread first"
+    else:
+        used, unit = latent.kl_per_latent(codes.mu, codes.logvar), " nats"
+        title = "Each row: one latent from −3 to 3; those with most KL first"
+    values, strips = torch.linspace(-3, 3, columns), {}
+    for dim in used.argsort(descending=True, stable=True)[:rows].tolist():
+        path = latent.traversal(z, dim, middle[dim] + spread[dim] * values)
+        strips[f"z {dim}: {used[dim]:.1f}{unit}"] = models.decode(model, path)
+    return figures.image_rows(strips, title)
+
+
+def reconstructions(model: LatentModel, pictures: Dataset, columns: int = 10) -> Axes:
+    """Draw held-out pictures over what the model makes of them."""
+    images = pictures.images[:columns]
+    rows = {"held out": images, "redrawn": models.reconstruct(model, images)}
+    return figures.image_rows(rows, "Held-out pictures, and what the model makes of them")
+
+
+def save(ax: Axes, path: Path) -> Path:
+    """Write a sheet as a PNG file in which a pixel of its pictures is a whole number of pixels; return its path."""
+    figure, sheet = ax.figure, ax.images[0].get_array()
+    figure.canvas.draw()  # computes the layout, which then must not move
+    figure.set_layout_engine("none")
+    inches = ax.get_window_extent().width / figure.dpi
+    dpi = max(1, round(SHOWN / sheet.shape[1])) * sheet.shape[1] / inches
+    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=dpi, bbox_inches="tight"))
+    plt.close(figure)
+    return path
