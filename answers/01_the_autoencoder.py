@@ -6,7 +6,7 @@ import torch
 def pca_reconstruct(x, k):
     """01.1: centre, keep the first k right singular vectors, project, and put the mean back."""
     mean = x.mean(0)
-    v = torch.linalg.svd(x - mean, full_matrices=False).Vh[:k]  # (k, D)
+    v = torch.linalg.svd(x - mean, full_matrices=False).Vh[:k]  # (k, pixels)
     return mean + (x - mean) @ v.T @ v
 
 
@@ -18,7 +18,7 @@ def compression_ratio(n, pixels, latent, bits, decoder_parameters):
 def straight_line(z_a, z_b, steps):
     """01.3: weights from 0 to 1 in `steps` values, ends included, so that the first point is z_a and the last z_b.
 
-    The glitches sit around the middle, where the line leaves one kind's territory and has not reached the other's.
+    Look for glitches around the middle, where the line has left one kind's territory and not yet reached the other's.
     """
     t = torch.linspace(0, 1, steps)[:, None]  # (steps, 1)
     return (1 - t) * z_a + t * z_b

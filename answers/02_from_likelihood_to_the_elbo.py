@@ -34,6 +34,6 @@ def gaussian_hole(mu, logvar):
 def rim(eps, share):
     """02.5: shares of N(0, I) are shares of the radius, which is chi distributed with Z degrees; the direction comes from eps.
 
-    Two mistakes: the quantile of one coordinate was taken for that of the radius (√Z times too far out), and all points were one.
+    Two mistakes: one coordinate's quantile was set in all Z (radius 1.96 √Z, nearly twice too far out), and all points were one.
     """
     return eps / eps.norm(dim=1, keepdim=True) * stats.chi(eps.shape[1]).ppf(share)

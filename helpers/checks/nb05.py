@@ -45,10 +45,12 @@ def zones(answer) -> None:
         raise Wrong("you drew noise of your own; use the eps that is given.")
     if not close(found, wanted):
         raise Wrong("shift by mu, stretch by sigma: z = mu + sigma · eps, with the given eps.")
-    leaf = mu.clone().requires_grad_()
-    z = answer(leaf, logvar, eps)
-    if not z.requires_grad:
-        raise Wrong("the values are right, but the gradient to mu is lost; use no .detach(), .data or torch.no_grad().")
+    leaves = mu.clone().requires_grad_(), logvar.clone().requires_grad_()
+    z = answer(*leaves, eps)
+    slopes = torch.autograd.grad(z.sum(), leaves, allow_unused=True) if z.requires_grad else (None, None)
+    for name, slope in zip(("mu", "logvar"), slopes, strict=True):
+        if slope is None or not slope.any():
+            raise Wrong(f"the values are right, but the gradient to {name} is lost; use no .detach(), .data or torch.no_grad().")
 
 
 @exercise("05.3", "hidden_beta")
