@@ -197,7 +197,7 @@ def lyapunov_spectrum(
     total = torch.zeros(len(z), k, dtype=torch.float64)
     for at in range(1, skip + n + 1):
         z, frame = push(step, z, frame)
-        if at % every == 0 or at == skip:
+        if (at - skip) % every == 0:
             frame, R = torch.linalg.qr(finite(frame, at))
             if at > skip:
                 total += R.diagonal(dim1=-2, dim2=-1).abs().log()

@@ -125,6 +125,12 @@ def test_an_independent_two_orbit_estimate_agrees():
     assert abs(total / 19_900 - found.exponents[0]) < 0.02
 
 
+@pytest.mark.parametrize(("skip", "every"), [(0, 7), (3, 7), (10, 7), (14, 1)])
+def test_every_counted_step_counts_once_wherever_the_skipping_ends(skip, every):
+    found = dynamics.lyapunov_spectrum(lambda u: dynamics.tent(u, 1.7), uniform(3, 1), 14, skip=skip, every=every)
+    assert found.each.flatten().tolist() == pytest.approx([math.log(1.7)] * 3)
+
+
 def test_a_lost_direction_is_minus_infinity_and_one_start_has_no_error():
     flat = torch.tensor([0.5, 0.0], dtype=torch.float64)
     found = dynamics.lyapunov_spectrum(lambda z: flat * z, uniform(1, 2), 5, skip=0)

@@ -97,6 +97,9 @@ def noise(answer) -> None:
         if value.isinf().any() or (value.abs() > 8).any():
             at = int((value.isinf() | (value.abs() > 8)).nonzero()[0])
             raise StillThere(f"From value {at} on it is not finite.")
+        again = returned(lambda result: result, answer(3000, u0), like=torch.zeros(3000), what="the noise")
+        if not torch.equal(value, again):
+            raise Wrong("asked twice with the same u0 it gives two different answers: no random numbers, the orbit must be deterministic.")
         u = torch.special.ndtr(value)
         miss = (u[1:] - (1 - (1 - 2 * u[:-1]).abs())).abs()
         if value.std() < 0.2 or len(torch.unique(value[-500:])) < 100:
@@ -124,7 +127,8 @@ def dimension(answer) -> None:
         if abs(found - wanted) < 1e-6:
             continue
         told = f"for the spectrum {spectrum} "
-        if spectrum != tuple(ordered):
+        in_order = returned(answer, torch.tensor(ordered, dtype=torch.float64), like=wanted, what="the dimension").item()
+        if abs(in_order - wanted) < 1e-6:
             raise Wrong(told + "you seem to count on their order; sort them first, largest first.")
         if wanted == 0:
             raise Wrong(told + "every volume shrinks, lines too: the attractor is a point, of dimension 0.")

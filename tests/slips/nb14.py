@@ -25,6 +25,14 @@ def unshifted(n, u0):
     return torch.special.ndtri(torch.tensor(found, dtype=torch.float64))
 
 
+def jittered(n, u0):
+    u, found = torch.tensor(u0, dtype=torch.float64), []
+    for _ in range(n):
+        found.append(u)
+        u = 2 * torch.minimum(u, 1 - u) + 1e-9 * torch.rand((), dtype=torch.float64)
+    return torch.special.ndtri(torch.stack(found))
+
+
 def k_alone(exponents):
     return float((exponents.sort(descending=True).values.cumsum(0) >= 0).sum())
 
@@ -49,6 +57,7 @@ SLIPS = [
     ("14.3", lambda step, x, n, delta=1e-8: 0.5, "Bring the second orbit back"),
     ("14.4", lambda n, u0: torch.randn(n, generator=torch.Generator().manual_seed(1)), "no longer follow"),
     ("14.4", unshifted, "the first value should be"),
+    ("14.4", jittered, "two different answers"),
     ("14.5", k_alone, "add the share of the next"),
     ("14.5", unsorted_ky, "sort them first"),
 ]
