@@ -97,7 +97,12 @@ def measured(answer) -> None:
     """Four losses whose beta is known by arithmetic."""
     for name, (beta, loss) in STRANGERS.items():
         wanted = torch.tensor(beta)
-        found = returned(lambda *given, loss=loss: detached(answer(loss, *given)), *batch(), like=wanted, what="beta").item()
+        try:
+            found = returned(lambda *given, loss=loss: detached(answer(loss, *given)), *batch(), like=wanted, what="beta").item()
+        except RuntimeError as error:
+            if "does not require grad" not in str(error):
+                raise
+            raise Wrong("x_hat and mu are plain numbers here: call requires_grad_() on copies of both before you compute the loss.") from error
         ratio = found / beta
         if abs(ratio - 1) < 1e-3:
             continue
@@ -118,21 +123,27 @@ def detached(value):
 @exercise("06.3", "cyclical")
 def cycles(answer) -> None:
     """At places in every cycle, on the ramp, at its end, and on the plateau."""
-    for count, share in ((4, 0.5), (1, 1.0), (5, 0.2)):
-        for step in range(40):
-            progress = (step + 0.5) / 40
-            inside = progress * count % 1
-            wanted = torch.tensor(min(1.0, inside / share))
-            found = returned(lambda at, n=count, s=share: answer(at, n, s), progress, like=wanted, what="the weight").item()
-            if abs(found - wanted) < 1e-6:
-                continue
-            if abs(found - min(1.0, progress / share)) < 1e-6:
-                raise Wrong("that is one warm-up over the whole training; the weight must fall back to 0 at the start of every cycle.")
-            if abs(found - inside / share) < 1e-6:
-                raise Wrong("the weight rises above 1; it should stay at 1 once the ramp is over.")
-            if abs(found - inside) < 1e-6 or abs(found - min(1.0, inside)) < 1e-6:
-                raise Wrong("the ramp should take only the first `share` of a cycle; yours takes all of it.")
-            raise Wrong(f"at progress {progress:g} of {count} cycles with share {share:g} yours is {found:.4g}, not {wanted.item():.4g}.")
+    for count, share in ((3, 0.5), (4, 0.5), (1, 1.0), (5, 0.2)):
+        progress = (torch.arange(40, dtype=torch.float64) + 0.5) / 40
+        inside = progress * count % 1
+        wanted, like = (inside / share).clamp(max=1), torch.tensor(0.0)
+        found = torch.stack([returned(answer, at, count, share, like=like, what="the weight") for at in progress.tolist()])
+        if close(found, wanted, 1e-6):
+            continue
+        slips = {
+            "that is one warm-up over the whole training; the weight must fall back to 0 at the start of every cycle.": progress / share,
+            "a cycle is 1 / cycles long, and its ramp takes `share` of *that*: count the progress inside a cycle from 0 to 1.": inside / count / share,
+            "divide by `share`, so that the ramp ends at 1.": inside * share,
+            "the ramp should take only the first `share` of a cycle; yours takes all of it.": inside,
+        }
+        if close(found, inside / share, 1e-6):
+            raise Wrong("the weight rises above 1; it should stay at 1 once the ramp is over.")
+        for reason, weight in slips.items():
+            if close(found, weight.clamp(max=1), 1e-6):
+                raise Wrong(reason)
+        at = int((found - wanted).abs().argmax())
+        place = f"at progress {progress[at]:g} of {count} cycles with share {share:g}"
+        raise Wrong(f"{place} yours is {found[at].item():.4g}, not {wanted[at].item():.4g}.")
 
 
 @exercise("06.4", "training_and_validation")

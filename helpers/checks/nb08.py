@@ -56,6 +56,12 @@ def even(answer) -> None:
         raise Wrong("the picture does not move evenly between these times. Add up the way, divide it evenly, and interpolate t over the way.")
 
 
+def weighted(a: torch.Tensor, b: torch.Tensor, t: float) -> torch.Tensor:
+    """Return the weights of slerp applied to a and b (Z,) themselves, whatever their lengths: a slip."""
+    omega = latent.angle(a, b)
+    return (torch.sin((1 - t) * omega) * a + torch.sin(t * omega) * b) / torch.sin(omega)
+
+
 @exercise("08.3", "short_slerp")
 def arc(answer) -> None:
     """Against the helper, on pairs of different lengths; the ends must come back."""
@@ -73,6 +79,8 @@ def arc(answer) -> None:
                 raise Wrong(f"at t = {t:g} it must be the end itself, of length {wanted.norm():.3g}; yours has length {found.norm():.3g}.")
             if close(found / found.norm(), wanted / wanted.norm()):
                 raise Wrong(f"the direction is right, but at t = {t:g} the length is {found.norm():.4g} where (1 - t) |a| + t |b| = {wanted.norm():.4g}.")
+            if close(found, weighted(one, other, t)):
+                raise Wrong("the weights belong to the *directions*: given to a and b as they are, the longer one pulls the turn to its side.")
             if close(found, latent.lerp(one, other, t)):
                 raise Wrong("that is the straight line; the direction has to turn evenly.")
             raise Wrong(f"at t = {t:g} the direction is wrong. The angle belongs to the directions; take it before you restore the lengths.")

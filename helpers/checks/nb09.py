@@ -50,6 +50,8 @@ def shell(answer) -> None:
         r, told = z.norm(dim=1), f"for {size} dimensions and radii {inner:g} to {outer:g} "
         if len(z.unique(dim=0)) < n:
             raise Wrong(told + "some points are the same: draw n different ones.")
+        if not r.isfinite().all():
+            raise Wrong(told + f"some points are infinite: {outer:g} to the power {size} is more than a float32 can hold. Compute in float64.")
         if r.min() < inner - 1e-4 or r.max() > outer + 1e-4:
             raise Wrong(told + f"radii reach from {r.min():.3g} to {r.max():.3g}.")
         if z.mean(0).abs().max() > 6 * outer / (size * n) ** 0.5:

@@ -126,6 +126,11 @@ def unit_slerp(a, b, t):
     return latent.slerp(a, b, t) / latent.slerp(a, b, t).norm()
 
 
+def raw_slerp(a, b, t):
+    angle = torch.arccos((a / a.norm() @ (b / b.norm())).clamp(-1, 1))
+    return (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / torch.sin(angle)
+
+
 SLIPS = [
     ("00.1", lambda images: images.float() / 256, "white is 255"),
     ("00.1", lambda images: images.double() / 255, "float64"),
@@ -208,6 +213,9 @@ SLIPS = [
     ("06.2", beta_ratio(lambda a, b: 2 * b / a), "factor of two"),
     ("06.2", beta_ratio(lambda a, b: a / b), "other way round"),
     ("06.2", beta_ratio(lambda a, b: 6 * b / a), "batch size"),
+    ("06.2", lambda loss, x, y, mu, lv: torch.autograd.grad(loss(x, y, mu, lv), mu)[0].mean(), "requires_grad_()"),
+    ("06.3", lambda p, cycles=4, share=0.5: min(1.0, p % (1 / cycles) / share), "count the progress inside a cycle"),
+    ("06.3", lambda p, cycles=4, share=0.5: min(1.0, p * cycles % 1 * share), "divide by `share`"),
     ("06.3", lambda p, cycles=4, share=0.5: min(1.0, p / share), "one warm-up"),
     ("06.3", lambda p, cycles=4, share=0.5: p * cycles % 1 / share, "above 1"),
     ("06.3", lambda p, cycles=4, share=0.5: p * cycles % 1, "all of it"),
@@ -241,6 +249,7 @@ SLIPS = [
     ("08.3", lambda a, b, t: latent.lerp(a, b, t), "straight line"),
     ("08.3", lambda a, b, t: a.norm() * unit_slerp(a, b, t), "direction is right"),
     ("08.3", lambda a, b, t: (a.norm() * b.norm()) ** 0.5 * unit_slerp(a, b, t), "it must be the end itself"),
+    ("08.3", raw_slerp, "belong to the *directions*"),
     ("08.4", lambda a, b, t: ((1 - t) * a.float() + t * b.float()).to(torch.uint8), "round first"),
     ("08.4", lambda a, b, t: ((1 - t) * a.float() + t * b.float()).round(), "uint8"),
     ("08.4", lambda a, b, t: (t * a.float() + (1 - t) * b.float()).round().to(torch.uint8), "grey levels from"),

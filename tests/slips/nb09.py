@@ -13,6 +13,11 @@ def cubed(n, size, inner, outer, generator):
     return ball(n, size, inner, outer, generator, size, torch.rand)
 
 
+def thick_shell(n, size, inner, outer, generator):
+    share, eps = torch.rand(n, 1, generator=generator), torch.randn(n, size, generator=generator)
+    return (inner**size + share * (outer**size - inner**size)) ** (1 / size) * eps / eps.norm(dim=1, keepdim=True)
+
+
 def around_level(n, size, level, generator):
     return level + 0.1 * torch.randn(n, size, generator=generator)
 
@@ -30,6 +35,7 @@ SLIPS = [
     ("09.2", ball, "*radius* is even"),
     ("09.2", cubed, "prefer its corners"),
     ("09.2", lambda n, size, inner, outer, g: ball(1, size, inner, outer, g, size).repeat(n, 1), "the same"),
+    ("09.2", thick_shell, "more than a float32 can hold"),
     ("09.3", around_level, "where the prior has none"),
     ("09.3", lambda n, size, level, g: torch.randn(n, size, generator=g), "other side"),
     ("09.3", lambda n, size, level, g: torch.randn(n, size, generator=g).abs(), "on the other side"),
