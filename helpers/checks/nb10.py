@@ -34,17 +34,19 @@ def along(answer) -> None:
 
 @exercise("10.2", "top_latents")
 def top(answer) -> None:
-    """Against the helper, on posteriors where ranking by |mu|, by variance, by samples or upside down gives another order."""
-    generator = torch.Generator().manual_seed(11)
+    """Against the helper, on posteriors, some wider than the prior, where each slip gives another order."""
+    generator = torch.Generator().manual_seed(26)
     scale, narrow = torch.rand(2, 9, generator=generator)
     mu = 3 * scale * torch.randn(400, 9, generator=generator) + torch.tensor([0, 0, 6.0, 0, 0, -3, 0, 0, 0])
-    logvar = -6 * narrow + 0.2 * torch.randn(400, 9, generator=generator)
+    logvar = 1.5 - 6 * narrow + 0.2 * torch.randn(400, 9, generator=generator)
     order = latent.ranked_by_kl(mu, logvar)
     logvar[:, order[-1]] = 0.0  # a latent that says nothing, whatever its rank under a wrong formula
     mu[:, order[-1]] = 0.0
     order = latent.ranked_by_kl(mu, logvar)
-    sigma_kl = 0.5 * (mu**2 + (0.5 * logvar).exp() - 1 - logvar).mean(0)
-    for k in (3, 1, 9):
+    sigma_kl = (mu**2 + (0.5 * logvar).exp() - 1 - logvar).mean(0)
+    squared_kl = (mu**2 + (2 * logvar).exp() - 1 - logvar).mean(0)
+    logsigma_kl = (mu**2 + (2 * logvar).exp() - 1 - 2 * logvar).mean(0)
+    for k in (9, 3, 1):
         wanted = order[:k]
         found = returned(answer, mu, logvar, k, like=wanted, what="the row of latents").long()
         if torch.equal(found, wanted):
@@ -63,6 +65,8 @@ def top(answer) -> None:
             raise Wrong("the part - log sigma² is missing; narrow zones are what costs most.")
         if torch.equal(found, sigma_kl.argsort(descending=True)[:k]):
             raise Wrong("exp(logvar / 2) is sigma; the KL has the variance.")
+        if any(torch.equal(found, kl.argsort(descending=True)[:k]) for kl in (squared_kl, logsigma_kl)):
+            raise Wrong("exp(logvar) is the variance already; you took it for sigma and squared it.")
         raise Wrong(f"for k = {k} yours are {found.tolist()}, but most KL have {wanted.tolist()}.")
 
 

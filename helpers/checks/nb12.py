@@ -31,7 +31,7 @@ def diagonal(answer) -> None:
         found = returned(answer, mu1, s1, mu2, s2, like=wanted, what="the distance")
         if close(found, wanted):
             continue
-        means, told = (mu1 - mu2).square().sum(), f"for {size} coordinates "
+        means, told = (mu1 - mu2).square().sum(), "for one coordinate " if size == 1 else f"for {size} coordinates "
         if close(found, wanted - means):
             raise Wrong(told + "the distance between the means is missing.")
         if close(found, means + (s1.sqrt() - s2.sqrt()).square().sum()):

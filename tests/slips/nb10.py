@@ -37,6 +37,8 @@ SLIPS = [
     ("10.1", lambda z, u, t: t[:, None] * u / u.norm(), "start at z"),
     ("10.1", lambda z, u, t: z + t[:, None] * u / (u @ u), "squared length"),
     ("10.2", rank_with(lambda mu, logvar: -(mu**2 + logvar.exp() - 1 - logvar).mean(0)), "the other end"),
+    ("10.2", rank_with(lambda mu, logvar: (mu**2 + (2 * logvar).exp() - 1 - logvar).mean(0)), "variance already"),
+    ("10.2", rank_with(lambda mu, logvar: (mu**2 + (2 * logvar).exp() - 1 - 2 * logvar).mean(0)), "variance already"),
     ("10.2", rank_with(lambda mu, logvar: mu.square().mean(0)), "the size of mu"),
     ("10.2", rank_with(lambda mu, logvar: (mu**2 + logvar.exp() - 1).mean(0)), "- log sigma² is missing"),
     ("10.2", rank_with(lambda mu, logvar: (mu**2 + (0.5 * logvar).exp() - 1 - logvar).mean(0)), "has the variance"),

@@ -25,6 +25,12 @@ def joint_entropy(a, b):
     return -torch.xlogy(p, p).sum()
 
 
+def nan_information(a, b):
+    p = torch.zeros(a.max() + 1, b.max() + 1, dtype=torch.float64)
+    p.index_put_((a, b), torch.tensor(1 / len(a), dtype=torch.float64), accumulate=True)
+    return (p * (p / (p.sum(1, keepdim=True) * p.sum(0))).log()).sum()
+
+
 def own_gap(table):
     return table.topk(2, 0).values.diff(dim=0).abs()[0]
 
@@ -34,6 +40,7 @@ SLIPS = [
     ("11.1", joint_entropy, "joint entropy"),
     ("11.1", lambda a, b: RIGHT.information(a, b) + joint_entropy(a, b), "taken off"),
     ("11.1", lambda a, b: -RIGHT.information(a, b), "sign"),
+    ("11.1", nan_information, "never occur holds NaN"),
     ("11.2", lambda P: RIGHT.completeness(P.T), "along the rows"),
     ("11.2", lambda P: shares_of(P, math.log(P.shape[1])), "log Z"),
     ("11.2", lambda P: shares_of(P, math.log(len(P)), False), "plain mean"),
