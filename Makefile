@@ -10,7 +10,7 @@ NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 ROOT := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test browser lint format outputs bench clean
+.PHONY: help setup lab test browser lint format hooks outputs bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,12 @@ lint: $(READY)  ## check the code's style, notebooks included
 
 format: $(READY)  ## mend what the style check can mend by itself
 	$(BIN)/ruff check --fix .
+
+hooks:  ## let git check the style before every commit (`git commit --no-verify` skips it)
+	@hook="$$(git rev-parse --git-path hooks)/pre-commit"; mkdir -p "$$(dirname "$$hook")"; \
+	if [ ! -e "$$hook" ]; then printf '#!/bin/sh\nmake --silent lint || exit 1\n' > "$$hook" && chmod +x "$$hook"; fi; \
+	grep -q 'make --silent lint' "$$hook" || \
+		{ echo "There is a hook already, $$hook: add the line 'make --silent lint || exit 1' to it yourself."; exit 1; }
 
 outputs: $(READY)  ## run all notebooks on the drawn data and store their outputs (NOTEBOOKS=... for some)
 	$(STORED) $(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.store_widget_state=False \

@@ -14,14 +14,14 @@ import torch
 from torch import Tensor
 from torch.distributions import LowRankMultivariateNormal
 
-from helpers.objective import ShapeError, same_shape
+from helpers.objective import ShapeError, at_least_float32, same_shape
 
 
 def checked(log_weights: Tensor) -> Tensor:
     """Return log weights (K, B) in float32 or better; raise ShapeError unless there are two axes and K ≥ 1."""
     if log_weights.ndim != 2 or len(log_weights) == 0:
         raise ShapeError(f"log weights must be (K, B) with K ≥ 1 samples of each of B images, not {tuple(log_weights.shape)}.")
-    return log_weights.float() if log_weights.dtype.itemsize < 4 else log_weights
+    return at_least_float32(log_weights)
 
 
 def elbo_from_log_weights(log_weights: Tensor) -> Tensor:

@@ -21,6 +21,8 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 from torch import Tensor
 
+from helpers.data import to_float
+
 STYLE = Path(__file__).parent / "course.mplstyle"
 
 
@@ -54,12 +56,12 @@ def axes(ax: Axes | None, width: float = 7, height: float = 3.2) -> Axes:
     return plt.subplots(figsize=(width, height))[1] if ax is None else ax
 
 
-def tile(images: Tensor, columns: int, gap: int = 1, background: float = 1.0) -> np.ndarray:
-    """Return pictures (N, C, H, W), uint8 or in [0, 1], as one picture (rows·H + gaps, columns·W + gaps, C) in [0, 1]."""
-    images = images.float() / 255 if images.dtype == torch.uint8 else images.detach().float().clamp(0, 1)
+def tile(images: Tensor, columns: int, gap: int = 1) -> np.ndarray:
+    """Return pictures (N, C, H, W), uint8 or in [0, 1], as one picture (rows·H + gaps, columns·W + gaps, C) in [0, 1], on white."""
+    images = to_unit(images).clamp(0, 1)
     count, channels, height, width = images.shape
     rows = -(-count // columns)
-    sheet = torch.full((channels, rows * (height + gap) - gap, columns * (width + gap) - gap), background)
+    sheet = torch.full((channels, rows * (height + gap) - gap, columns * (width + gap) - gap), 1.0)
     for i, image in enumerate(images):
         top, left = (i // columns) * (height + gap), (i % columns) * (width + gap)
         sheet[:, top : top + height, left : left + width] = image
@@ -97,8 +99,8 @@ def image_rows(rows: Mapping[str, Tensor], title: str = "", ax: Axes | None = No
 
 
 def to_unit(images: Tensor) -> Tensor:
-    """Return pictures as floats in [0, 1], whatever they were."""
-    return images.float() / 255 if images.dtype == torch.uint8 else images.detach().float()
+    """Return pictures, uint8 or in [0, 1], as floats in [0, 1] that can be drawn: no gradient hangs on them."""
+    return to_float(images.detach())
 
 
 def colour(index: int) -> str:
@@ -230,7 +232,7 @@ def computation_graph(
 
 
 def heat_table(
-    values: Tensor, rows: Sequence[str], columns: Sequence[str], title: str = "", form: str = "{:.2f}", ax: Axes | None = None
+    values: Tensor, rows: Sequence[str], columns: Sequence[str], title: str = "", ax: Axes | None = None
 ) -> Axes:
     """Draw a table of numbers (R, C), the darker the larger, from 0 or less to 1 or more, each written into its field."""
     table = np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values, dtype=float)
@@ -238,7 +240,7 @@ def heat_table(
     ax.imshow(table, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for row, column in np.ndindex(table.shape):
         ink = "white" if table[row, column] > 0.6 else "#222222"
-        ax.text(column, row, form.format(table[row, column]), ha="center", va="center", fontsize=9, color=ink)
+        ax.text(column, row, f"{table[row, column]:.2f}", ha="center", va="center", fontsize=9, color=ink)
     ax.set_xticks(range(len(columns)), columns, fontsize=9)
     ax.set_yticks(range(len(rows)), rows, fontsize=9)
     ax.tick_params(length=0)

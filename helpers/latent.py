@@ -60,7 +60,15 @@ def glitch_rate(pictures: Tensor, reference: Tensor, line: float) -> float:
 
 
 def gaussian_picks(codes: Tensor, n: int, generator: torch.Generator) -> Tensor:
-    """Return n points (n, Z) from the normal distribution with the mean and covariance of codes (N, Z). Built in notebook 05."""
+    """Return n points (n, Z) from the normal distribution with the mean and covariance of codes (N, Z).
+
+    1e-6 is added to the variances, so that a latent that is the same everywhere does no harm. Raises ShapeError on another shape,
+    and RegionError on NaN or a single code. Built in notebook 05.
+    """
+    if codes.ndim != 2:
+        raise ShapeError(f"codes must be (N, Z), one row a picture, but they are {tuple(codes.shape)}.")
+    if len(codes) < 2 or not codes.isfinite().all():
+        raise RegionError("a normal distribution is fitted to two or more codes without NaN or infinity; look at the codes first.")
     root = torch.linalg.cholesky(torch.cov(codes.T) + 1e-6 * torch.eye(codes.shape[1]))
     return codes.mean(0) + torch.randn(n, codes.shape[1], generator=generator) @ root.T
 
@@ -195,7 +203,7 @@ def traversal(z: Tensor, dim: int, values: Sequence[float] | Tensor) -> Tensor:
 def code_of(model: models.LatentModel, picture: Tensor) -> Tensor:
     """Return the code (Z,) of one picture (C, H, W), uint8 or in [0, 1]. Raises ShapeError when the model reads another size.
 
-    Built in notebook 10.
+    The sliders of notebook 10 start from it.
     """
     wanted, found = tuple(model.config.shape), tuple(picture.shape)
     if found == (1, *wanted):
@@ -213,7 +221,7 @@ def positive(value: float, what: str) -> float:
     return number
 
 
-def posteriors(mu: Tensor, logvar: Tensor) -> None:
+def check_posteriors(mu: Tensor, logvar: Tensor) -> None:
     """Raise ShapeError or RegionError unless mu and logvar are posteriors of some pictures, (N, Z) each, without NaN."""
     same_shape(mu=mu, logvar=logvar)
     if mu.ndim != 2 or not len(mu):
@@ -249,7 +257,7 @@ def aggregate_picks(mu: Tensor, logvar: Tensor, n: int, generator: torch.Generat
     faces that exist, with noise: a ceiling for samplers, not a generator of new ones.
     mu, logvar: (N, Z). Raises ShapeError, and RegionError on NaN. Built in notebook 09.
     """
-    posteriors(mu, logvar)
+    check_posteriors(mu, logvar)
     which = torch.randint(len(mu), (n,), generator=generator)
     return models.reparameterize(mu[which], logvar[which], generator)
 
@@ -261,7 +269,7 @@ def neighbour_picks(mu: Tensor, logvar: Tensor, n: int, widths: float, generator
 
     mu, logvar: (Z,). Raises ShapeError, and RegionError on NaN or unless 0 < widths < ∞. Built in notebook 09.
     """
-    posteriors(mu[None], logvar[None])
+    check_posteriors(mu[None], logvar[None])
     return mu + positive(widths, "widths") * torch.exp(0.5 * logvar) * prior_picks(n, len(mu), generator)
 
 
@@ -278,7 +286,7 @@ def fit_mixture(codes: Tensor, components: int, seed: int = 0) -> Mixture:
 
     p(z) = Σ_k weights_k N(z; means_k, roots_k roots_kᵀ), by expectation–maximisation from k-means; 0.01 is added to variances.
 
-    Raises ShapeError, and RegionError on NaN or fewer than two codes a component. Built in notebook 09.
+    Raises ShapeError, and RegionError on NaN or fewer than two codes a component. Used in notebook 09.
     """
     from sklearn.mixture import GaussianMixture  # a second to import, and not needed elsewhere
 

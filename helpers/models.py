@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from helpers import objective
 from helpers.data import to_float
-from helpers.objective import Loss
+from helpers.objective import Loss, ShapeError
 
 
 class ConfigError(ValueError):
@@ -246,25 +246,42 @@ def in_batches(model: nn.Module, tensor: Tensor, batch: int = 500) -> Iterator[T
         yield to_float(tensor[start : start + batch].to(device_of(model)))
 
 
+def rows_of(tensor: Tensor, row: tuple[int, ...], what: str) -> Tensor:
+    """Return a tensor as it is, once it is (N, *row) with N of 1 or more. Raises ShapeError, saying how one row is passed."""
+    if not isinstance(tensor, Tensor):
+        raise ShapeError(f"{what} must be a torch tensor, not a {type(tensor).__name__}; torch.from_numpy makes one of an array.")
+    if tuple(tensor.shape[1:]) != tuple(row) or not len(tensor):
+        wanted, found = f"(N, {', '.join(map(str, row))})", tuple(tensor.shape)
+        alone = "; one alone is passed as it[None]" if found == tuple(row) else ""
+        raise ShapeError(f"{what} must be {wanted} with N of 1 or more, but {found} came{alone}.")
+    return tensor
+
+
+def pictures_of(model: nn.Module, images: Tensor) -> Iterator[Tensor]:
+    """Yield pictures (N, C, H, W) as `in_batches` does. Raises ShapeError unless they fit the model."""
+    yield from in_batches(model, rows_of(images, model.config.shape, "the pictures"))
+
+
 @torch.no_grad()
 def posterior(model: VAE, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mu and logvar, (N, Z) float32 each, of pictures (N, C, H, W), uint8 or in [0, 1]."""
-    parts = [model.encode(x) for x in in_batches(model, images)]
+    """Return mu and logvar, (N, Z) float32 each, of pictures (N, C, H, W), uint8 or in [0, 1]. Raises ShapeError."""
+    parts = [model.encode(x) for x in pictures_of(model, images)]
     return torch.cat([mu.cpu() for mu, _ in parts]), torch.cat([logvar.cpu() for _, logvar in parts])
 
 
 @torch.no_grad()
 def codes(model: Autoencoder | VAE, images: Tensor) -> Tensor:
-    """Return the point that stands for each picture, (N, Z): z of an autoencoder, mu of a VAE."""
+    """Return the point that stands for each picture (N, C, H, W), (N, Z): z of an autoencoder, mu of a VAE. Raises ShapeError."""
     if isinstance(model, VAE):
         return posterior(model, images)[0]
-    return torch.cat([model.encode(x).cpu() for x in in_batches(model, images)])
+    return torch.cat([model.encode(x).cpu() for x in pictures_of(model, images)])
 
 
 @torch.no_grad()
 def decode(model: Autoencoder | VAE, z: Tensor) -> Tensor:
-    """Return the pictures (N, C, H, W) in [0, 1] that latent points z (N, Z) decode to."""
-    return torch.cat([model.decode(part).cpu() for part in in_batches(model, z)])
+    """Return the pictures (N, C, H, W) in [0, 1] that latent points z (N, Z) decode to. Raises ShapeError."""
+    points = rows_of(z, (model.config.latent,), "latent points")
+    return torch.cat([model.decode(part).cpu() for part in in_batches(model, points)])
 
 
 def reconstruct(model: Autoencoder | VAE, images: Tensor) -> Tensor:
@@ -274,11 +291,14 @@ def reconstruct(model: Autoencoder | VAE, images: Tensor) -> Tensor:
 
 @torch.no_grad()
 def evaluate(model: Autoencoder | VAE, images: Tensor, *, beta: float = 1.0, seed: int = 0) -> dict[str, float]:
-    """Return the mean loss, recon and kl over pictures (N, C, H, W), in nats per image, one noise sample each."""
+    """Return the mean loss, recon and kl over pictures (N, C, H, W), in nats per image, one noise sample each.
+
+    Learned sigmas and the mode stay as they are; a seed gives the same noise every time. Raises ShapeError.
+    """
     was_training, noise = model.training, torch.Generator(device_of(model)).manual_seed(seed)
     model.eval()
     totals = torch.zeros(3, dtype=torch.float64)
-    for x in in_batches(model, images):
+    for x in pictures_of(model, images):
         totals += torch.stack([part.cpu().double().sum() for part in model.loss(x, model(x, noise), beta)])
     model.train(was_training)
     return dict(zip(Loss._fields, (totals / len(images)).tolist(), strict=True))

@@ -88,7 +88,8 @@ def bernoulli_nll(x: Tensor, x_logits: Tensor) -> Tensor:
     Σ softplus(logit) − x · logit
 
     x: (B, C, H, W) in [0, 1]; x_logits: the same shape, before the sigmoid. Returns (B,). For grey values strictly between
-    0 and 1 this is the cross-entropy, whose least value is not 0 but `bernoulli_floor(x)`. Built in notebook 05.
+    0 and 1 this is the cross-entropy, whose least value is not 0 but `bernoulli_floor(x)`. Raises ShapeError on shapes that
+    differ. Built in notebook 05.
     """
     same_shape(x=x, x_logits=x_logits)
     x, x_logits = at_least_float32(x), at_least_float32(x_logits)
@@ -96,7 +97,11 @@ def bernoulli_nll(x: Tensor, x_logits: Tensor) -> Tensor:
 
 
 def bernoulli_floor(x: Tensor) -> Tensor:
-    """Return the least `bernoulli_nll` that any model can reach on x, reached where x_hat = x: the pixels' entropy, (B,) nats."""
+    """Return the least `bernoulli_nll` that any model can reach on x, reached where x_hat = x: the pixels' entropy, (B,) nats.
+
+    −Σ (x log x + (1 − x) log (1 − x)), where 0 log 0 is 0          x: (B, C, H, W) in [0, 1]. Built in notebook 05.
+    """
+    x = at_least_float32(x)
     return -(torch.xlogy(x, x) + torch.xlogy(1 - x, 1 - x)).flatten(1).sum(1)
 
 
@@ -105,7 +110,8 @@ def gaussian_nll(x: Tensor, x_hat: Tensor, sigma: Tensor | float = 1.0) -> Tenso
 
     Σ (x − x_hat)² / 2 sigma²  +  D (log sigma + ½ log 2π)          D = C·H·W
 
-    x, x_hat: (B, C, H, W); sigma: a positive number. Returns (B,); a density, so it can be negative. Built in notebook 05.
+    x, x_hat: (B, C, H, W); sigma: a positive number (0 or less gives NaN or infinity). Returns (B,); a density, so it can be
+    negative. Raises ShapeError on shapes that differ. Built in notebook 05.
     """
     same_shape(x=x, x_hat=x_hat)
     squares = (at_least_float32(x) - at_least_float32(x_hat)).square().flatten(1)
@@ -116,7 +122,8 @@ def gaussian_nll(x: Tensor, x_hat: Tensor, sigma: Tensor | float = 1.0) -> Tenso
 def optimal_sigma(x: Tensor, x_hat: Tensor) -> Tensor:
     """Return the sigma that minimises the mean of `gaussian_nll`: the root of the mean squared error, a scalar.
 
-    (Rybkin, Daniilidis & Levine 2021, equation 5.) Never less than 1e-3, a quarter of one of the 256 grey levels.
+    (Rybkin, Daniilidis & Levine 2021, equation 5.) x, x_hat: (B, C, H, W). Never less than 1e-3, a quarter of the way from one
+    grey level to the next. Raises ShapeError on shapes that differ.
     """
     same_shape(x=x, x_hat=x_hat)
     return (at_least_float32(x) - at_least_float32(x_hat)).square().mean().sqrt().clamp(min=1e-3)

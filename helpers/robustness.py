@@ -19,10 +19,10 @@ import torch
 from scipy.stats import t as student_t
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.transforms import functional as pictures
+from torchvision.transforms import functional as transforms
 
 from helpers.data import to_float
-from helpers.models import VAE, Autoencoder, Output, codes, decode, device_of, posterior, reparameterize
+from helpers.models import VAE, Autoencoder, Output, codes, decode, device_of, posterior, reparameterize, rows_of
 from helpers.objective import Loss, ShapeError, kl_between, same_shape
 
 NORMS = ("l2", "linf")
@@ -47,19 +47,19 @@ def checked(images: Tensor, model: Autoencoder | VAE | None = None, what: str = 
     return x
 
 
-def at_least(name: str, value: float, least: float) -> None:
+def check_at_least(name: str, value: float, least: float) -> None:
     """Raise PerturbationError unless a number is finite and not below `least`."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < least:
         raise PerturbationError(f"{name} is {value!r}; it must be a finite number of {least} or more.")
 
 
-def count(name: str, value: int) -> None:
+def check_count(name: str, value: int) -> None:
     """Raise PerturbationError unless a number is whole and 1 or more."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise PerturbationError(f"{name} is {value!r}; it must be a whole number of 1 or more.")
 
 
-def one_of(name: str, value: str, allowed: Sequence[str]) -> None:
+def check_one_of(name: str, value: str, allowed: Sequence[str]) -> None:
     """Raise PerturbationError unless a word is one of those allowed."""
     if value not in allowed:
         raise PerturbationError(f"{name} is {value!r}; it must be one of {', '.join(allowed)}.")
@@ -145,7 +145,7 @@ def noise_stability(
     x, row = checked(images, model), torch.as_tensor(sigmas, dtype=torch.float32).reshape(-1)
     if not len(row) or not row.isfinite().all() or (row < 0).any():
         raise PerturbationError(f"sigmas must be one or more finite numbers of 0 or more, not {row.tolist()}.")
-    count("draws", draws)
+    check_count("draws", draws)
     z, latent, recon = codes(model, x), torch.zeros(len(row), len(x)), torch.zeros(len(row), len(x))
     x_hat = decode(model, z)
     for _ in range(draws):
@@ -184,15 +184,19 @@ def encoder_jacobian(model: Autoencoder | VAE, images: Tensor, *, chunk: int = 1
 
 
 def decoder_jacobian(model: Autoencoder | VAE, z: Tensor, *, chunk: int = 16) -> Tensor:
-    """Return J_G[n, i, j] = ∂x̂_i / ∂z_j at latent points z (N, Z), (N, D, Z), by torch.func (forward mode: Z passes)."""
+    """Return J_G[n, i, j] = ∂x̂_i / ∂z_j at latent points z (N, Z), (N, D, Z), by torch.func (forward mode: Z passes).
+
+    chunk: points at once. Raises ShapeError. Used in notebook 14.
+    """
 
     def one(point: Tensor) -> Tensor:
         return model.decode(point[None])[0]
 
+    points = rows_of(z, (model.config.latent,), "latent points")
     with warnings.catch_warnings():  # forward mode loads a part of torch that warns about another part of torch
         warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=FutureWarning)
         warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=DeprecationWarning)
-        found = torch.func.vmap(torch.func.jacfwd(one), chunk_size=chunk)(z.to(device_of(model)))  # (N, C, H, W, Z)
+        found = torch.func.vmap(torch.func.jacfwd(one), chunk_size=chunk)(points.to(device_of(model)))  # (N, C, H, W, Z)
     return found.flatten(1, -2).detach().cpu()
 
 
@@ -232,7 +236,7 @@ def gains(model: Autoencoder | VAE, images: Tensor, *, chunk: int = 16) -> Gains
 
 def sizes(eta: Tensor, norm: str) -> Tensor:
     """Return the length of each perturbation (N, ...), (N,): Euclidean for "l2", the largest entry for "linf"."""
-    one_of("norm", norm, NORMS)
+    check_one_of("norm", norm, NORMS)
     return eta.flatten(1).norm(dim=1) if norm == "l2" else eta.flatten(1).abs().amax(1)
 
 
@@ -247,8 +251,8 @@ def projected(proposal: Tensor, x: Tensor, epsilon: float, norm: str) -> Tensor:
     proposal, x: (N, C, H, W), x in [0, 1]. Raises ShapeError, PerturbationError. Built in notebook 13.
     """
     same_shape(proposal=proposal, x=x)
-    at_least("epsilon", epsilon, 0)
-    one_of("norm", norm, NORMS)
+    check_at_least("epsilon", epsilon, 0)
+    check_one_of("norm", norm, NORMS)
     if norm == "linf":
         return torch.minimum(torch.maximum(proposal, (x - epsilon).clamp(min=0)), (x + epsilon).clamp(max=1))
     start, d = x.flatten(1), (proposal - x).flatten(1)
@@ -309,10 +313,10 @@ def projected_gradient(
     Projected gradient finds a lower bound of the worst case, not the worst case. Raises PerturbationError, also on a score that
     is NaN. Built in notebook 13.
     """
-    at_least("epsilon", epsilon, 0)
-    one_of("norm", norm, NORMS)
-    count("steps", steps)
-    count("restarts", restarts)
+    check_at_least("epsilon", epsilon, 0)
+    check_one_of("norm", norm, NORMS)
+    check_count("steps", steps)
+    check_count("restarts", restarts)
     best, found = x.clone(), score(x).detach()
     for _ in range(restarts):
         adversary = random_start(x, epsilon, norm, generator)
@@ -330,18 +334,22 @@ def projected_gradient(
     return best, found
 
 
+def symmetric_kl(here: tuple[Tensor, Tensor], there: tuple[Tensor, Tensor]) -> Tensor:
+    """Return ½ KL(q ‖ p) + ½ KL(p ‖ q) per row, (B,) float32 nats, of two posteriors given as (mu, logvar), (B, Z) each."""
+    return 0.5 * (kl_between(*here, *there) + kl_between(*there, *here)).float()
+
+
 def place_distance(model: Autoencoder | VAE, x: Tensor, reference: Tensor, on: str) -> Tensor:
     """Return how far the model holds pictures apart, (B,), with its gradient in x: on "latent", "recon" or "posterior"."""
     if on == "posterior":
-        here, there = model.encode(x), model.encode(reference)
-        return 0.5 * (kl_between(*here, *there) + kl_between(*there, *here)).float()
+        return symmetric_kl(model.encode(x), model.encode(reference))
     z, w = mean_code(model, x), mean_code(model, reference)
     return squares(z, w) if on == "latent" else squares(model.decode(z), model.decode(w))
 
 
-def place_is_there(model: Autoencoder | VAE, on: str) -> None:
+def check_place(model: Autoencoder | VAE, on: str) -> None:
     """Raise PerturbationError where a model has nothing to measure `on`."""
-    one_of("on", on, PLACES)
+    check_one_of("on", on, PLACES)
     if on == "posterior" and not isinstance(model, VAE):
         raise PerturbationError('an autoencoder has no posterior; measure on="latent" or on="recon".')
 
@@ -360,8 +368,8 @@ def attacked(
     batch: int,
 ) -> Attack:
     """Return the attack that raises (sign 1) or lowers (−1) the distance of pictures to targets, a batch at a time."""
-    place_is_there(model, on)
-    count("batch", batch)
+    check_place(model, on)
+    check_count("batch", batch)
     x, t = checked(images, model), checked(targets, model, "the targets")
     same_shape(images=x, targets=t)
     parts = []
@@ -434,10 +442,9 @@ def separation(model: VAE, images: Tensor, others: Tensor) -> Tensor:
     With equal widths it is ½ Σ_j (mu_j − mũ_j)² / σ_j². images, others: (N, C, H, W). Raises ShapeError, PerturbationError.
     Built in notebook 13.
     """
-    place_is_there(model, "posterior")
+    check_place(model, "posterior")
     same_shape(images=images, others=others)
-    here, there = posterior(model, checked(images, model)), posterior(model, checked(others, model))
-    return 0.5 * (kl_between(*here, *there) + kl_between(*there, *here)).float()
+    return symmetric_kl(posterior(model, checked(images, model)), posterior(model, checked(others, model)))
 
 
 @torch.no_grad()
@@ -449,9 +456,9 @@ def robust_radius(model: VAE, images: Tensor, others: Tensor, generator: torch.G
     so the least r is the median of ‖f(x̃) − f(x)‖ over independent noise in both, here of `draws` draws. With others = images it
     is what the model's own noise does. Not squared. Raises ShapeError, PerturbationError. Built in notebook 13.
     """
-    place_is_there(model, "posterior")
+    check_place(model, "posterior")
     same_shape(images=images, others=others)
-    count("draws", draws)
+    check_count("draws", draws)
     here, there = posterior(model, checked(images, model)), posterior(model, checked(others, model))
     gaps = [squares(*(decode(model, reparameterize(*zone, generator)) for zone in (here, there))).sqrt() for _ in range(draws)]
     return torch.stack(gaps).median(0).values
@@ -467,8 +474,8 @@ def picture_loss(model: Autoencoder | VAE, images: Tensor, generator: torch.Gene
     images: (N, C, H, W). `models.evaluate` gives the mean. Raises ShapeError, PerturbationError. Built in notebook 13.
     """
     x, parts = checked(images, model), []
-    count("draws", draws)
-    count("batch", batch)
+    check_count("draws", draws)
+    check_count("batch", batch)
     for part in x.split(batch):
         part, total = part.to(device_of(model)), 0
         for _ in range(draws):
@@ -503,37 +510,45 @@ def copied_share(samples: Tensor, train: Tensor, held_out: Tensor) -> float:
 
 
 def noisy(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
+    """Return x + amount · ε, ε ~ N(0, 1) in every pixel and channel."""
     return x + amount * torch.randn(x.shape, generator=generator)
 
 
 def peppered(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
+    """Return x with a share `amount` of its pixels black or white, one half each, in all channels at once."""
     u = torch.rand(x.shape[0], 1, *x.shape[2:], generator=generator).expand_as(x)
     return torch.where(u < amount / 2, 0.0, torch.where(u > 1 - amount / 2, 1.0, x))
 
 
 def blurred(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
-    return pictures.gaussian_blur(x, 2 * math.ceil(3 * amount) + 1, amount) if amount else x
+    """Return x after a Gaussian blur of sigma `amount` pixels, the window reaching three sigmas."""
+    return transforms.gaussian_blur(x, 2 * math.ceil(3 * amount) + 1, amount) if amount else x
 
 
 def flattened(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
+    """Return x with a share `amount` of each picture's deviation from its own mean grey taken away."""
     middle = x.mean((1, 2, 3), keepdim=True)
     return middle + (1 - amount) * (x - middle)
 
 
 def brightened(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
+    """Return x + amount."""
     return x + amount
 
 
 def shifted(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
+    """Return x moved to the right by round(amount) pixels; black comes in from the left."""
     step = round(amount)
     return F.pad(x, (step, 0, 0, 0))[..., : x.shape[3]]
 
 
 def turned(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
-    return pictures.rotate(x, amount, interpolation=pictures.InterpolationMode.BILINEAR)
+    """Return x turned by `amount` degrees, against the clock; black comes in at the corners."""
+    return transforms.rotate(x, amount, interpolation=transforms.InterpolationMode.BILINEAR)
 
 
 def covered(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
+    """Return x with a grey square of round(amount) pixels a side over it, wholly inside, at a random place in each picture."""
     side, height, width = round(amount), *x.shape[2:]
     top = torch.randint(0, max(height - side, 0) + 1, (len(x), 1, 1, 1), generator=generator)
     left = torch.randint(0, max(width - side, 0) + 1, (len(x), 1, 1, 1), generator=generator)
@@ -556,10 +571,10 @@ def corrupted(images: Tensor, kind: str, amount: float, generator: torch.Generat
     contrast (share taken away, 0 … 1), brightness (added), shift (pixels to the right), rotation (degrees), occlusion (side of a
     grey square in pixels). All are clipped into [0, 1] at the end, so that noise brightens black pixels by 0.4 amount on average.
     (After Hendrycks & Dietterich 2019.) Raises ShapeError; PerturbationError on an unknown kind, a negative amount, or a share
-    above 1. Built in notebook 13.
+    above 1. Used in notebook 13.
     """
-    one_of("kind", kind, tuple(CORRUPTIONS))
-    at_least("amount", amount, 0)
+    check_one_of("kind", kind, tuple(CORRUPTIONS))
+    check_at_least("amount", amount, 0)
     if kind in SHARES and amount > 1:
         raise PerturbationError(f"amount is {amount!r}; for {kind} it is a share, between 0 and 1.")
     x = checked(images).cpu()

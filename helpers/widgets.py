@@ -121,7 +121,7 @@ class LatentSliders(widgets.VBox):
     reset, randomise and walk, too.
 
     Numbers are set in code by `move` and `place`. Raises ValueError on latents that are not there, directions and starts of another
-    length, NaN, and moves beyond a slider's end. Built in notebooks 00 and 10.
+    length, NaN, and moves beyond a slider's end. Shown in notebooks 00 and 10.
     """
 
     def __init__(
@@ -305,7 +305,8 @@ class LatentSliders(widgets.VBox):
             self.plane.value = jpeg(self.map.picture(self.z[0]))
 
     def __repr__(self) -> str:
-        over = f"{len(self.dims)} latent numbers" + f" and {len(self.directions)} directions" * bool(self.directions)
+        parts = {"latent number": len(self.dims), "direction": len(self.directions)}
+        over = " and ".join(f"{count} {what}{'s' * (count > 1)}" for what, count in parts.items() if count)
         return f"Sliders over {over} of a {type(self.model).__name__}: run this notebook to move them."
 
 
@@ -321,7 +322,7 @@ class Traversals(widgets.VBox):
     in nats.  reach, side, generator: as in LatentSliders, which is at `.sliders`.
 
     Raises WeightsError, listing the ones there are, when a model's weights are not here, and ValueError when there is no such
-    start or picture, or k is below 1. What goes wrong after a click is written under the picture. Built in notebook 10.
+    start or picture, or k is below 1. What goes wrong after a click is written under the picture. Shown in notebook 10.
     """
 
     def __init__(

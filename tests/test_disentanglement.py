@@ -236,7 +236,8 @@ def test_results_are_the_same_for_the_same_seed_and_for_arrays():
     codes = factors @ noise(3, 4) + noise(900, 4)
     assert dis.scores(codes, factors, seed=3) == dis.scores(codes.numpy(), factors.numpy(), seed=3)
     assert dis.scores(codes.double().requires_grad_(), factors.long(), seed=3) == dis.scores(codes, factors, seed=3)
-    assert dis.factorvae_score(codes, factors, seed=3) is not None
+    votes = [dis.factorvae_score(codes, factors, seed=seed).votes for seed in (3, 3, 4)]
+    assert torch.equal(votes[0], votes[1]) and not torch.equal(votes[0], votes[2])
     before = codes.clone()
     dis.scores(codes, factors)
     assert torch.equal(codes, before)
@@ -259,12 +260,16 @@ def test_a_value_that_only_the_held_out_pictures_have_is_survived(trees):
     assert found.importance[:, 0].sum() == 0 and found.accuracy[0] == 19 / 20
 
 
-def test_mig_on_ten_thousand_codes_takes_less_than_a_second():
+def test_mig_on_ten_thousand_codes_is_no_slower_than_the_brute_force_one():
+    """A ratio within one run, since how many seconds it takes is the machine's business."""
     factors, codes = factors_of(10_000, (3, 6, 40, 32, 32)), noise(10_000, 10)
-    dis.mig(codes[:100], factors[:100, :2])
-    start = time.process_time()
-    dis.mig(codes, factors)
-    assert time.process_time() - start < 1
+    taken = {}
+    for score, given in ((dis.mig, (codes, factors)), (brute_mig, (codes.numpy(), factors.numpy()))):
+        score(*(table[:300, :2] for table in given))
+        start = time.process_time()
+        score(*given)
+        taken[score] = time.process_time() - start
+    assert taken[dis.mig] < 2 * taken[brute_mig]
 
 
 # ---- bad input

@@ -1,9 +1,13 @@
 """The ways to install the course agree with each other, and the pins are pins."""
 
+import os
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
@@ -34,6 +38,24 @@ def test_conda_installs_the_same_list_through_pip():
     assert "--constraint constraints.txt --editable '.[dev]'" in (ROOT / "Makefile").read_text()
 
 
+@pytest.mark.skipif(not (shutil.which("git") and shutil.which("make")), reason="needs git and make")
+def test_make_hooks_lets_git_run_the_style_check_and_replaces_nobodys_hook(tmp_path):
+    def run(*words: str) -> subprocess.CompletedProcess:
+        apart = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "MAKE"))}
+        return subprocess.run(words, cwd=tmp_path, env=apart, capture_output=True, text=True)
+
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    run("git", "init", "--quiet")
+    hook = tmp_path / ".git" / "hooks" / "pre-commit"
+    assert run("make", "hooks").returncode == 0
+    assert hook.read_text() == "#!/bin/sh\nmake --silent lint || exit 1\n" and os.access(hook, os.X_OK)
+    for own, code in (("#!/bin/sh\nspellcheck\nmake --silent lint || exit 1\n", 0), ("#!/bin/sh\nspellcheck\n", 2)):
+        hook.write_text(own)
+        done = run("make", "hooks")
+        assert done.returncode == code and ("add the line" in done.stdout) == bool(code) and hook.read_text() == own
+
+
 def test_ci_runs_the_command_that_the_readme_gives():
     assert "\nmake test\n" in (ROOT / ".ci" / "run").read_text()
     assert "make test" in (ROOT / "README.md").read_text()
+    assert re.findall(r"run: (.+)", (ROOT / ".github" / "workflows" / "test.yml").read_text()) == [".ci/run"]

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import math
 import re
 import time
 
@@ -389,3 +390,54 @@ def test_ten_thousand_pictures_are_measured_in_a_minute():
     start = time.process_time()
     fidelity.frechet_distance(taken.repeat(50, 1) + noise(10_000, taken.shape[1]), features="celeba_features")
     assert 10_000 * pictures + time.process_time() - start < 120  # processor seconds: one minute of two cores
+
+
+def hann(side: int) -> torch.Tensor:
+    """The periodic Hann window on both axes, from its formula."""
+    one = 0.5 - 0.5 * torch.cos(2 * math.pi * torch.arange(side) / side)
+    return one * one[:, None]
+
+
+@pytest.mark.parametrize("side", [4, 7, 28, 32])
+def test_radial_power_adds_up_to_the_squared_values_by_parseval(side):
+    x = torch.rand(6, 3, side, side, generator=torch.Generator().manual_seed(1))
+    faded = (x - x.mean((2, 3), keepdim=True)) * hann(side)
+    found = fidelity.radial_power(x)
+    assert found.shape == (side // 2 + 1,) and (found >= 0).all()
+    torch.testing.assert_close(found.sum(), faded.square().sum((1, 2, 3)).mean(), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(("across", "down"), [(5, 0), (0, 11), (6, 8)])
+def test_radial_power_finds_a_wave_at_its_frequency(across, down):
+    u = torch.arange(32) / 32
+    wave = torch.cos(2 * math.pi * (across * u + down * u[:, None]))[None, None]
+    found, at = fidelity.radial_power(wave), round(math.hypot(across, down))
+    assert found.argmax() == at
+    assert found[at - 2 : at + 3].sum() > 0.99 * found.sum()  # the window spreads it by one wave on either axis
+
+
+def test_radial_power_of_one_picture_is_a_plain_sum_over_waves():
+    x = torch.rand(1, 1, 8, 8, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    faded, wanted = ((x - x.mean()) * hann(8))[0, 0], torch.zeros(5, dtype=torch.float64)
+    for k in range(8):
+        for m in range(8):
+            turn = torch.exp(-2j * math.pi * (k * torch.arange(8)[:, None] + m * torch.arange(8)) / 8)
+            r = math.hypot(min(k, 8 - k), min(m, 8 - m))
+            wanted[min(round(r), 4)] += (faded * turn).sum().abs() ** 2 / 64
+    torch.testing.assert_close(fidelity.radial_power(x).double(), wanted, rtol=1e-4, atol=1e-7)
+
+
+def test_radial_power_does_not_see_the_mean_colour_and_takes_uint8():
+    images = torch.randint(256, (3, 3, 32, 32), generator=torch.Generator().manual_seed(3), dtype=torch.uint8)
+    x = images.float() / 255
+    torch.testing.assert_close(fidelity.radial_power(x), fidelity.radial_power(images))
+    torch.testing.assert_close(fidelity.radial_power(x + 5), fidelity.radial_power(x), rtol=1e-3, atol=1e-5)
+    assert fidelity.radial_power(torch.ones(2, 1, 16, 16)).max() < 1e-10
+
+
+def test_radial_power_refuses_what_it_cannot_measure():
+    for shape in [(2, 3, 32, 28), (3, 32, 32), (0, 3, 32, 32), (2, 3, 2, 2)]:
+        with pytest.raises(ShapeError):
+            fidelity.radial_power(torch.zeros(shape))
+    with pytest.raises(fidelity.PictureError):
+        fidelity.radial_power(torch.full((1, 1, 8, 8), float("nan")))

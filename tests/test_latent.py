@@ -32,6 +32,15 @@ def test_gaussian_picks_have_the_codes_moments():
     assert torch.allclose(torch.cov(picks.T), torch.cov(codes.T), atol=0.1)
 
 
+@pytest.mark.parametrize("codes", [torch.zeros(1, 2), torch.zeros(0, 2), torch.tensor([[0.0, math.nan], [1.0, 2.0]])])
+def test_codes_that_no_gaussian_fits_are_told(codes):
+    with pytest.raises(latent.RegionError, match="two or more codes"):
+        latent.gaussian_picks(codes, 5, rng())
+    with pytest.raises(ShapeError, match=r"\(N, Z\)"):
+        latent.gaussian_picks(codes[:, 0], 5, rng())
+    assert latent.gaussian_picks(torch.ones(4, 2), 5, rng()).sub(1).abs().max() < 1e-2  # codes that are all the same
+
+
 def test_prior_picks_are_standard_normal():
     picks = latent.prior_picks(50_000, 2, rng())
     assert torch.allclose(torch.cov(picks.T), torch.eye(2), atol=0.03) and picks.mean(0).abs().max() < 0.03
@@ -252,6 +261,9 @@ def test_a_region_of_an_attribute_has_its_members_moments():
     z = latent.attribute_picks(known, {"Smiling": True}, 50_000, rng(1))
     group = known.mu[known.attributes[:, 0]]
     assert torch.allclose(z.mean(0), group.mean(0), atol=0.03) and torch.allclose(torch.cov(z.T), torch.cov(group.T), atol=0.05)
+    few = Codes(known.mu, None, None, (), torch.arange(4_000)[:, None] < 12, ("Smiling",))  # 12 members, 4 dimensions
+    z, crowd = latent.attribute_picks(few, {"Smiling": True}, 100_000, rng(1)), few.mu[:12]
+    assert torch.allclose(torch.cov(z.T), 0.75 * torch.cov(crowd.T) + 0.25 * torch.cov(few.mu.T), atol=0.03)
     one = Codes(known.mu[:3], None, None, (), torch.tensor([[True], [False], [False]]), ("Smiling",))
     with pytest.raises(latent.RegionError, match="one member only"):
         latent.attribute_picks(one, {"Smiling": True}, 5, rng())

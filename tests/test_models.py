@@ -5,6 +5,7 @@ import torch
 
 from helpers import models, objective
 from helpers.models import VAE, Autoencoder, ConfigError, ModelConfig, build
+from helpers.objective import ShapeError
 
 SIZES = [(1, 28, 28), (3, 32, 32), (3, 64, 64)]
 
@@ -69,11 +70,26 @@ def test_learned_sigma_follows_the_error_while_training_and_is_kept():
     assert torch.equal(model.sigma, kept)
 
 
-def test_logvar_is_bounded():
+def test_a_learned_sigma_is_a_running_mean_that_settles_on_the_last_fifty_batches():
+    model, x = build(config(likelihood="gaussian", sigma="learned"), seed=0).train(), torch.zeros(1, 1, 28, 28)
+    logits = [torch.full_like(x, value) for value in (-2.0, -1.0, 0.0)]
+    errors = [torch.sigmoid(one).mean().item() for one in logits]  # of black pictures: the best sigma of each batch
+    for one in logits:
+        model.nll(x, one)
+    assert model.sigma.item() == pytest.approx(sum(errors) / 3, rel=1e-5)
+    for _ in range(97):
+        model.nll(x, logits[0])
+    before = model.sigma.item()
+    model.nll(x, logits[2])
+    assert model.sigma.item() == pytest.approx(0.98 * before + 0.02 * errors[2], rel=1e-5)
+
+
+@pytest.mark.parametrize("bias", [-1000.0, 1000.0])
+def test_logvar_is_bounded(bias):
     model = build(config(), seed=0)
     with torch.no_grad():
-        model.to_logvar.bias.fill_(1000.0)
-    assert model.encode(torch.rand(1, 1, 28, 28))[1].max() == 20
+        model.to_logvar.bias.fill_(bias)
+    assert model.encode(torch.rand(1, 1, 28, 28))[1].abs().unique().tolist() == [20.0]
 
 
 def test_a_seed_gives_the_same_weights_and_leaves_the_global_generator_alone():
@@ -95,6 +111,7 @@ def test_batched_functions_agree_with_the_model():
         assert torch.allclose(models.posterior(vae, images)[1], logvar, atol=1e-5)
         assert torch.allclose(models.codes(ae, images), ae.encode(images.float() / 255), atol=1e-5)
         assert torch.allclose(models.reconstruct(vae, images), vae.decode(mu), atol=1e-5)
+        assert torch.equal(vae.decode(mu), torch.sigmoid(vae.decoder(mu)))  # pictures in [0, 1], not logits
     assert vae.decode(mu[:2]).requires_grad  # no leftover inference mode
 
 
@@ -108,10 +125,29 @@ def test_evaluate_is_the_mean_over_all_pictures_and_repeats():
     assert models.evaluate(vae, images) == models.evaluate(vae, images)
 
 
-def test_evaluate_leaves_the_mode_as_it_was():
-    model = build(config()).train()
-    models.evaluate(model, torch.zeros(3, 1, 28, 28, dtype=torch.uint8))
-    assert model.training
+def test_evaluate_leaves_the_mode_and_a_learned_sigma_as_they_were():
+    for training in (True, False):
+        model = build(config(likelihood="gaussian", sigma="learned")).train(training)
+        models.evaluate(model, torch.zeros(3, 1, 28, 28, dtype=torch.uint8))
+        assert model.training == training and model.sigma.item() == 1 and not model.sigma_steps
+
+
+@pytest.mark.parametrize("network", ["fc", "conv"])
+def test_pictures_and_points_that_do_not_fit_are_told(network):
+    model = build(config(network=network), seed=0)
+    for use in (models.posterior, models.codes, models.reconstruct, models.evaluate):
+        with pytest.raises(ShapeError, match=r"\(N, 1, 28, 28\).*\(1, 28, 28\) came; one alone is passed as it\[None\]"):
+            use(model, torch.zeros(1, 28, 28))
+        for wrong in (torch.zeros(2, 28, 28), torch.zeros(2, 3, 28, 28), torch.zeros(0, 1, 28, 28), torch.tensor(0.0)):
+            with pytest.raises(ShapeError, match="the pictures must be"):
+                use(model, wrong)
+        with pytest.raises(ShapeError, match="from_numpy"):
+            use(model, torch.zeros(2, 1, 28, 28).numpy())
+    with pytest.raises(ShapeError, match=r"latent points must be \(N, 3\).*one alone"):
+        models.decode(model, torch.zeros(3))
+    for wrong in (torch.zeros(2, 4), torch.zeros(0, 3), torch.zeros(2, 2, 3)):
+        with pytest.raises(ShapeError, match="latent points must be"):
+            models.decode(model, wrong)
 
 
 def test_families_are_different_classes():

@@ -85,6 +85,12 @@ def test_optimal_sigma_has_zero_slope_and_its_gradient_may_be_left_out():
     assert torch.allclose(kept, x_hat.grad, rtol=1e-4)
 
 
+def test_optimal_sigma_stays_a_fraction_of_a_grey_level_away_from_0():
+    x = torch.rand(2, 1, 4, 4)
+    assert objective.optimal_sigma(x, x).item() == pytest.approx(1e-3)
+    assert objective.optimal_sigma(x, x + 1e-2).item() == pytest.approx(1e-2, rel=1e-3)
+
+
 def test_bits_per_dim():
     assert objective.bits_per_dim(0.0, 784) == pytest.approx(math.log2(255))
     assert objective.bits_per_dim(-784 * math.log(255), 784) == pytest.approx(0)
@@ -105,6 +111,8 @@ def test_active_units_are_those_whose_mean_moves_with_the_data():
     assert objective.active_units(mu).tolist() == [True, True, False, False]
     assert objective.active_units(mu, threshold=0.1).tolist() == [True, False, False, False]
     assert objective.active_units(mu).tolist() == (mu.numpy().var(0) > 0.01).tolist()
+    just = torch.tensor([[1.0, 1.0], [-1.0, -1.0]]) * torch.tensor([0.0102, 0.0098]).sqrt()  # variances on both sides of 0.01
+    assert objective.active_units(just).tolist() == [True, False]
     assert objective.active_units(mu.bfloat16()).sum() == 2
     assert objective.active_units(torch.tensor([[math.nan], [0.0]])).tolist() == [False]
 

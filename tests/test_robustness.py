@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from torch import nn
 
 from helpers import robustness
-from helpers.models import ModelConfig, build, codes, decode, evaluate, posterior
+from helpers.models import ModelConfig, build, codes, decode, evaluate, posterior, reparameterize
 from helpers.objective import ShapeError, kl_between
 from helpers.robustness import PerturbationError
 
@@ -72,6 +72,8 @@ def test_noise_on_a_linear_encoder_follows_the_frobenius_norm_exactly():
     assert robustness.interval(found.latent[1] / 0.01).high < 1.2 * ROWS.square().sum()
     assert found.latent_spread == pytest.approx(robustness.spread(codes(LINEAR, x)))
     assert torch.allclose(found.relative_recon * found.recon_spread, found.recon)
+    once = robustness.noise_stability(LINEAR, x, [0.1], seeded(8), draws=1)  # draws are averaged, not added
+    assert once.recon.mean().item() == pytest.approx(found.recon[1].mean().item(), rel=0.2)
 
 
 def test_noise_is_seeded_and_uint8_is_welcome():
@@ -101,6 +103,12 @@ def test_jacobians_are_finite_differences(model):
             assert torch.allclose(J_G[..., j], slope.flatten(1), atol=1e-3)
     finally:
         model.float()
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 5), (2, 2, 3)])
+def test_points_that_are_no_latents_are_refused(shape):
+    with pytest.raises(ShapeError, match=r"latent points must be \(N, 3\)"):
+        robustness.decoder_jacobian(VAE, torch.zeros(shape))
 
 
 def test_gains_are_the_norms_of_the_whole_jacobian():
@@ -184,6 +192,8 @@ def test_the_best_linf_attack_on_one_linear_output_is_the_sign_of_its_row():
 def test_the_best_linf_attack_on_few_pixels_is_a_corner_found_by_trying_all():
     model = build(ModelConfig("ae", "fc", (1, 3, 3), latent=4, widths=(8,)), seed=1).eval()
     model.trunk, model.to_z = nn.Flatten(), nn.Linear(9, 4)
+    with torch.no_grad():  # else the weights depend on which tests ran before
+        model.to_z.weight.copy_(torch.randn(4, 9, generator=seeded(41)))
     x, epsilon = grey(5, 1, 3, 3), 0.1
     corners = torch.cartesian_prod(*[torch.tensor([-epsilon, epsilon])] * 9)  # (512, 9)
     # a convex function is largest at a corner
@@ -266,6 +276,8 @@ def test_the_loss_of_pictures_averages_to_evaluate(model):
     assert found.loss.shape == (60,) and torch.allclose(found.loss, found.recon + found.kl, rtol=1e-5)
     assert found.kl.mean().item() == pytest.approx(whole["kl"], rel=1e-4)
     assert found.recon.mean().item() == pytest.approx(whole["recon"], rel=2e-2)
+    sampled = model.decoder(reparameterize(*model.encode(x), seeded(30)))
+    assert torch.allclose(robustness.noisy_output(model, x, seeded(30)).x_logits, sampled, atol=1e-6)
     plain = robustness.picture_loss(LINEAR, grey(5, 1, 6, 6), seeded(30))
     assert not plain.kl.any() and plain.loss.mean().item() == pytest.approx(evaluate(LINEAR, grey(5, 1, 6, 6))["loss"], rel=1e-5)
 
@@ -296,13 +308,28 @@ def test_clipping_leaves_noise_on_black_pixels_with_a_mean():
 def test_corruptions_do_what_their_unit_says():
     x = torch.full((200, 1, 20, 20), 0.5)
     assert robustness.corrupted(x, "noise", 0.1, seeded(37)).std().item() == pytest.approx(0.1, rel=0.02)
-    hit = robustness.corrupted(x, "salt and pepper", 0.2, seeded(38)) != 0.5
-    assert hit.float().mean().item() == pytest.approx(0.2, rel=0.05)
+    for value in (0, 1):  # one half salt, one half pepper, in all channels at once
+        hit = robustness.corrupted(x.expand(-1, 3, -1, -1), "salt and pepper", 0.2, seeded(38)) == value
+        assert hit.float().mean().item() == pytest.approx(0.1, rel=0.05) and torch.equal(hit.any(1), hit.all(1))
     ramp = torch.linspace(0, 1, 20).expand(1, 1, 20, 20)
     assert torch.equal(robustness.corrupted(ramp, "shift", 3, seeded(39))[..., 3:], ramp[..., :-3])
     assert robustness.corrupted(ramp, "contrast", 0.5, seeded(39)).std().item() == pytest.approx(0.5 * ramp.std().item(), rel=1e-4)
     hidden = robustness.corrupted(torch.ones(9, 1, 20, 20), "occlusion", 6, seeded(40)) == 0.5
     assert (hidden.flatten(1).sum(1) == 36).all()
+    assert len(hidden.any(3).unique(dim=0)) > 3 and len(hidden.any(2).unique(dim=0)) > 3  # at places of their own
+
+
+def test_corruptions_do_what_their_unit_says_to_every_picture_by_itself():
+    ramp = torch.linspace(0, 0.5, 21).expand(1, 1, 21, 21)
+    assert torch.allclose(robustness.corrupted(ramp, "brightness", 0.3, seeded()), ramp + 0.3)
+    two = torch.cat([ramp, ramp + 0.5])
+    flat = robustness.corrupted(two, "contrast", 1, seeded())  # each becomes its own mean grey
+    assert torch.allclose(flat, torch.tensor([0.25, 0.75]).view(2, 1, 1, 1).expand_as(two))
+    assert torch.allclose(robustness.corrupted(ramp, "rotation", 90, seeded()), torch.rot90(ramp, 1, (2, 3)), atol=1e-4)
+    dot = torch.zeros(1, 1, 21, 21)
+    dot[0, 0, 10, 10] = 1
+    blurred, places = robustness.corrupted(dot, "blur", 1.5, seeded())[0, 0], torch.arange(21) - 10.0
+    assert (blurred.sum(0) * places.square()).sum().item() == pytest.approx(1.5**2, rel=0.03)  # the variance of the blur
 
 
 # ---- bad input

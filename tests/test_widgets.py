@@ -150,7 +150,7 @@ def test_a_direction_is_added_to_the_start_and_to_axes(wide):
     assert torch.allclose(sliders.z[0], wanted)
     sliders.place(torch.zeros(12))
     assert sliders.handles["up"].value == 0 and sliders.z.equal(torch.zeros(1, 12))
-    assert repr(sliders) == "Sliders over 1 latent numbers and 1 directions of a VAE: run this notebook to move them."
+    assert repr(sliders) == "Sliders over 1 latent number and 1 direction of a VAE: run this notebook to move them."
 
 
 def test_what_a_browser_tells_back_is_no_move(sliders):

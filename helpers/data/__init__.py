@@ -37,7 +37,7 @@ def load(
 
     `VAE_COURSE_STANDINS=1` forces the stand-ins. Prints one line that says what is used.
     Raises DataError when the name or split is unknown, n is too large, or a file is not what it should be.
-    Built in notebook 00.
+    Shown in notebook 00.
     """
     if n is not None and (not isinstance(n, int) or isinstance(n, bool) or n < 1):
         raise DataError(f"n is {n!r}; it must be a whole number of pictures, 1 or more. Leave it out for all.")

@@ -1,7 +1,7 @@
 """Where the official files of the picture sets are: plain tables of names, checksums and addresses, tried in turn.
 
 Names are below the data folder. Every address of a row serves the same bytes, which the checksum (md5, as published with
-torchvision) guards. `unpack` is the folder into which an archive goes, below the data folder.
+torchvision) guards. An archive is unpacked beside itself.
 """
 
 from __future__ import annotations

@@ -160,10 +160,10 @@ def _shadow(canvas: Canvas, o: SimpleNamespace) -> None:
     canvas.paint(0.50 * canvas.coverage(distance, 4.0) * grounded, _rgb(0.04, 0.04, 0.07))
 
 
-def _put(canvas: Canvas, o: SimpleNamespace, distance: Tensor, colour: Tensor, soft: float = 1.15) -> None:
+def _put(canvas: Canvas, o: SimpleNamespace, distance: Tensor, colour: Tensor) -> None:
     """Paint a part of the object in its light; parts have a darker rim, which tells neighbours apart."""
     pixel = canvas.pixel
-    cover = (0.5 - distance / (soft * pixel)).clamp_(0, 1)
+    cover = (0.5 - distance / (1.15 * pixel)).clamp_(0, 1)
     rim = 1 - 0.22 * (1 + distance / (1.6 * pixel)).clamp_(0, 1)
     canvas.paint(cover, (colour * (o.lit * rim)[:, None]).clamp_(0, 1.1))
 

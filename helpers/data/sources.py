@@ -7,12 +7,10 @@ from pathlib import Path
 from helpers.data.arrays import array_source, array_splits
 from helpers.data.celeba import celeba_source
 from helpers.data.dataset import DataError
-from helpers.data.known import KNOWN, Known, NoSplit, Source
+from helpers.data.known import KNOWN, NoSplit, Source
 from helpers.data.official import cifar_source, idx_source
 from helpers.data.pictures import folder_source
 from helpers.data.sprites import dsprites_source
-
-__all__ = ["FOLDER_SIZE", "KNOWN", "Known", "NoSplit", "Source", "find", "picture_size"]
 
 FOLDER_SIZE = 64  # of one's own pictures, where no other size is asked for
 
