@@ -5,9 +5,9 @@ import math
 import torch
 
 
-def half_power_frequency(jitter, side):
-    """15.1: the power that is left is exp(−(2πfs/N)²); set it to ½ and solve for f."""
-    return side * math.sqrt(math.log(2)) / (2 * math.pi * jitter)
+def share_left(f, d, side):
+    """15.1: φ(f) = ½ (1 + e^(−2πifd/side)), so |φ|² = cos²(πfd/side). Nothing is left at side / 2d, all at twice that."""
+    return torch.cos(math.pi * f * d / side).square()
 
 
 def best_output(log_q, images):
@@ -15,19 +15,13 @@ def best_output(log_q, images):
     return (log_q.softmax(0).reshape(-1, 1, 1, 1) * images).sum(0)
 
 
-def codebook_perplexity(k, K):
-    """15.3: exp of the entropy; xlogy takes 0 · log 0 as 0, so that symbols nobody uses do no harm."""
-    p = torch.bincount(k.flatten(), minlength=K) / k.numel()
-    return torch.exp(-torch.xlogy(p, p).sum()).item()
-
-
 def straight_through(z, e):
-    """15.4: z + (e − z) is e, also to autograd: the two z cancel. Detached, the difference is constant, and z keeps its gradient."""
+    """15.3: z + (e − z) is e, to autograd, too: the two z cancel. Detached, the difference is a constant: z keeps its gradient."""
     return z + (e - z).detach()
 
 
 def vq_terms(z, e, weight=0.25):
-    """15.5: what is detached stands still. The codebook term moves e, so z is detached in it; the commitment term moves z."""
+    """15.4: what is detached stands still. The codebook term moves e, so z is detached in it; the commitment term moves z."""
     codebook = (z.detach() - e).square().flatten(1).sum(1)
     commitment = weight * (z - e.detach()).square().flatten(1).sum(1)
     return codebook, commitment

@@ -9,26 +9,29 @@ import torch
 from helpers.checks import StillThere, Wrong, close, exercise, returned
 
 
-@exercise("15.1", "half_power_frequency")
-def half_power(answer) -> None:
-    """Against the jitter's characteristic function, bisected."""
-    for jitter, side in ((1.0, 32), (2.0, 64), (0.5, 28)):
-        low, high = 0.0, float(side * side)
-        for _ in range(200):
-            middle = (low + high) / 2
-            left = math.exp(-((2 * math.pi * middle * jitter / side) ** 2))
-            low, high = (middle, high) if left > 0.5 else (low, middle)
-        found = returned(answer, jitter, side, like=low, what="the frequency")
-        if close(found, low):
+@exercise("15.1", "share_left")
+def two_places(answer) -> None:
+    """Against the power of the average of two pictures, by a Fourier transform; d of both parities, and a d beyond half a side."""
+    generator = torch.Generator().manual_seed(0)
+    for d, side in ((1, 32), (4, 32), (20, 28)):
+        picture, f = torch.randn(side, generator=generator, dtype=torch.float64), torch.arange(side // 2 + 1)
+        average = (picture + picture.roll(d)) / 2
+        wanted = torch.fft.rfft(average).abs().square() / torch.fft.rfft(picture).abs().square()
+        found = returned(answer, f, d, side, like=wanted, what="the share of power")
+        if close(found, wanted):
             continue
-        told = f"for a jitter of {jitter:g} pixels and a side of {side} "
-        if close(found, low * math.sqrt(2)):
-            raise Wrong(told + "your wave has half of its amplitude left; power is the amplitude squared.")
-        if close(found, low / side):
-            raise Wrong(told + "yours is in waves per pixel; multiply by the side.")
-        if close(found, low * 2 * math.pi):
-            raise Wrong(told + "yours is an angular frequency; divide by 2 π.")
-        raise Wrong(told + f"half of the power is gone at {low:.4g} waves, but yours is {found.item():.4g}.")
+        told, angle = f"for d = {d} and a side of {side} ", math.pi * f.double() * d / side
+        if close(found, wanted.sqrt()) or close(found, angle.cos()):
+            raise Wrong(told + "yours is what is left of the amplitude; power is its square.")
+        if close(found, 1 - wanted):
+            raise Wrong(told + "yours is the share that is lost.")
+        if close(found, (2 * angle).cos().square()):
+            raise Wrong(told + "yours is for places 2 d apart: they are at 0 and d, half of that on either side of their middle.")
+        if close(found, (angle * side).cos().square()):
+            raise Wrong(told + "you take f as waves per pixel; it is in waves per picture, so divide by the side.")
+        if close(found, 0 * wanted + 0.5):
+            raise Wrong(told + "yours is ½ at every frequency; a wave of length d meets itself again and loses nothing.")
+        raise Wrong(told + f"the shares begin {[round(value, 3) for value in wanted[:4].tolist()]}; yours are others.")
 
 
 @exercise("15.2", "best_output")
@@ -61,29 +64,6 @@ def best(answer) -> None:
         raise Wrong("it is not the average of the pictures, weighted by q(z|x_n) and divided by the sum of the weights.")
 
 
-@exercise("15.3", "codebook_perplexity")
-def perplexity(answer) -> None:
-    """Against the entropy of the counts; one symbol alone, all alike, and an uneven set with unused symbols."""
-    uneven = torch.tensor([[0, 0, 0, 0, 1, 1, 3, 3]])
-    for k, K in ((torch.arange(8).repeat(3), 8), (uneven, 6), (torch.full((2, 3, 3), 2), 4)):
-        p = torch.bincount(k.flatten(), minlength=K).double() / k.numel()
-        entropy = -torch.xlogy(p, p).sum().item()
-        wanted = math.exp(entropy)
-        value = answer(k.clone(), K)
-        if value is not None and value is not ... and math.isnan(float(value)):
-            raise Wrong("it is NaN: 0 · log 0 counts as 0 here (torch.xlogy), and some symbols are never used.")
-        found = returned(lambda result: result, value, like=wanted, what="the perplexity")
-        if close(found, wanted):
-            continue
-        if close(found, entropy):
-            raise Wrong("this is the entropy; the perplexity is its exponential.")
-        if close(found, math.exp(entropy / math.log(2))) or close(found, 2**entropy):
-            raise Wrong("entropy and power have different bases: e to the nats, or 2 to the bits.")
-        if close(found, (p > 0).sum().double()):
-            raise Wrong("you count the symbols that occur at all; one that is used once a year hardly counts.")
-        raise Wrong(f"for {k.flatten().tolist()} and K = {K} it is {wanted:.4g}, but yours is {found.item():.4g}.")
-
-
 def pair() -> tuple[torch.Tensor, torch.Tensor]:
     """Two batches of vectors that ask for gradients."""
     generator = torch.Generator().manual_seed(1)
@@ -91,7 +71,7 @@ def pair() -> tuple[torch.Tensor, torch.Tensor]:
     return z.requires_grad_(), e.requires_grad_()
 
 
-@exercise("15.4", "straight_through")
+@exercise("15.3", "straight_through")
 def through(answer) -> None:
     """Value e, gradient to z as it is, none to e."""
     z, e = pair()
@@ -113,7 +93,7 @@ def through(answer) -> None:
         raise Wrong("the gradient arrives at z, but some goes to e as well; that is the codebook term's business.")
 
 
-@exercise("15.5", "vq_terms")
+@exercise("15.4", "vq_terms")
 def terms(answer) -> None:
     """Values, and which of the two moves what."""
     for weight in (0.25, 2.0):
