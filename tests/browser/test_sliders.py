@@ -31,6 +31,7 @@ NOTEBOOKS = [path for path in sorted((ROOT / "notebooks").glob("*.ipynb")) if pa
 # the same time, and only a page that hangs fails.
 MEDIAN, LATE, SLACK = 50, 100, 100
 PRESSES, BURST = 50, 40
+FIRST = 30  # seconds from `make lab`, the environment present, to the first slider that has moved a picture
 ROUND_TRIP = """async () => {
     const start = performance.now();
     await jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestCommInfo({});
@@ -173,6 +174,22 @@ def trial(request, browser, lab):
         plt.close("all")
         yield Trial(request.param, page, index, twin)
     assert request.param.read_bytes() == before, f"the trial changed {request.param.name}; it must work on a copy"
+
+
+def test_how_soon_the_first_slider_moves_a_picture_is_printed(browser, tmp_path, record_property):
+    start = time.monotonic()
+    first = NOTEBOOKS[0]
+    with jupyterlab([first], tmp_path) as url, opened(browser, url.format(first.stem)) as page:
+        cells = json.loads(first.read_text())["cells"]
+        index = next(i for i, cell in enumerate(cells) if "LatentSliders(" in "".join(cell["source"]))
+        page.cell(index).locator(".widget-slider .noUi-handle").first.focus()
+        page.page.evaluate("seen.pictures.length = 0")
+        page.page.keyboard.press("ArrowRight")
+        page.page.wait_for_function("seen.pictures.length > 0", timeout=30_000)
+        taken = time.monotonic() - start
+    told = f"{taken:.0f} s from starting JupyterLab, all cells run, to the first slider that moved a picture"
+    record_property("measured", f"{'✔' if taken <= FIRST else '✘'} {first.stem}: {told} (goal on two idle cores: {FIRST})")
+    assert taken <= SLACK * FIRST / 10, f"{told}: is something in notebook 00 waiting for the network?"
 
 
 def test_the_page_opens_with_the_pictures_of_its_numbers(trial):
