@@ -78,7 +78,7 @@ def traversal(model: LatentModel, codes: Codes, rows: int = 8, columns: int = 9)
     values, strips = torch.linspace(-3, 3, columns), {}
     for dim in used.argsort(descending=True, stable=True)[:rows].tolist():
         path = latent.traversal(z, dim, middle[dim] + spread[dim] * values)
-        strips[f"z {dim}: {used[dim]:.1f}{unit}"] = models.decode(model, path)
+        strips[f"z{dim + 1}: {used[dim]:.1f}{unit}"] = models.decode(model, path)
     return figures.image_rows(strips, title)
 
 
