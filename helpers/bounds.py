@@ -51,8 +51,8 @@ def iwae_bound(log_weights: Tensor) -> Tensor:
 class LinearGaussian:
     """The model z ~ N(0, I), x|z ~ N(W z + b, sigma² I): probabilistic PCA (Tipping & Bishop 1999). Built in notebook 02.
 
-    W: (D, Z), b: (D,), both finite and of one dtype; sigma > 0. Raises ShapeError or ValueError otherwise. Pictures x are
-    rows, (B, D); a NaN in a row of x gives NaN for that row.
+    W: (P, Z), b: (P,), both finite and of one dtype; sigma > 0. Raises ShapeError or ValueError otherwise. Pictures x are
+    rows, (B, P); a NaN in a row of x gives NaN for that row.
     """
 
     W: Tensor
@@ -61,20 +61,20 @@ class LinearGaussian:
 
     def __post_init__(self) -> None:
         if self.W.ndim != 2 or self.b.shape != self.W.shape[:1]:
-            raise ShapeError(f"W must be (D, Z) and b (D,), but they are {tuple(self.W.shape)} and {tuple(self.b.shape)}.")
+            raise ShapeError(f"W must be (P, Z) and b (P,), but they are {tuple(self.W.shape)} and {tuple(self.b.shape)}.")
         if not (self.W.isfinite().all() and self.b.isfinite().all()):
             raise ValueError("W and b must be finite; one of them holds NaN or infinity.")
         if not 0 < self.sigma < math.inf:
             raise ValueError(f"sigma is {self.sigma}; it is a standard deviation and must be positive and finite.")
 
     def rows(self, x: Tensor) -> Tensor:
-        """Return x, once it has shape (B, D)."""
+        """Return x, once it has shape (B, P)."""
         if x.ndim != 2 or x.shape[1] != len(self.b):
             raise ShapeError(f"x must be (B, {len(self.b)}), one row an image, but it is {tuple(x.shape)}.")
         return x
 
     def log_evidence(self, x: Tensor) -> Tensor:
-        """Return log p(x) = log N(x; b, W Wᵀ + sigma² I) per row of x (B, D): (B,) nats."""
+        """Return log p(x) = log N(x; b, W Wᵀ + sigma² I) per row of x (B, P): (B,) nats."""
         noise = torch.full_like(self.b, self.sigma**2)
         return LowRankMultivariateNormal(self.b, self.W, noise, validate_args=False).log_prob(self.rows(x))
 
@@ -83,7 +83,7 @@ class LinearGaussian:
         return torch.eye(self.W.shape[1], dtype=self.W.dtype) + self.W.T @ self.W / self.sigma**2
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean (B, Z) and covariance (Z, Z) of p(z|x) for x (B, D); the covariance is the same for every x.
+        """Return mean (B, Z) and covariance (Z, Z) of p(z|x) for x (B, P); the covariance is the same for every x.
 
         covariance = (I + Wᵀ W / sigma²)⁻¹,  mean = covariance Wᵀ (x − b) / sigma²          (Bishop 2006, B.45 and B.46)
         """
@@ -91,16 +91,16 @@ class LinearGaussian:
         return (self.rows(x) - self.b) @ self.W @ covariance / self.sigma**2, covariance
 
     def elbo(self, x: Tensor, mu: Tensor, covariance: Tensor) -> Tensor:
-        """Return the ELBO of x (B, D) under q(z|x) = N(mu, covariance), (B,) nats: E_q log p(x|z) − KL(q ‖ N(0, I)).
+        """Return the ELBO of x (B, P) under q(z|x) = N(mu, covariance), (B,) nats: E_q log p(x|z) − KL(q ‖ N(0, I)).
 
         mu: (B, Z); covariance: (Z, Z), shared by all rows and positive definite.
         """
-        (D, Z), rows = self.W.shape, self.rows(x)
+        (P, Z), rows = self.W.shape, self.rows(x)
         if mu.shape != (len(rows), Z) or covariance.shape != (Z, Z):
             found = f"{tuple(mu.shape)} and {tuple(covariance.shape)}"
             raise ShapeError(f"mu must be ({len(rows)}, {Z}) and covariance ({Z}, {Z}), but they are {found}.")
         squares = (rows - self.b - mu @ self.W.T).square().sum(1) + (self.W @ covariance * self.W).sum()  # E_q |x − b − W z|²
-        expected = -squares / (2 * self.sigma**2) - D * (math.log(self.sigma) + 0.5 * math.log(2 * math.pi))
+        expected = -squares / (2 * self.sigma**2) - P * (math.log(self.sigma) + 0.5 * math.log(2 * math.pi))
         logdet = 2 * torch.linalg.cholesky(covariance).diagonal().log().sum()
         return expected - 0.5 * (mu.square().sum(1) + covariance.trace() - Z - logdet)
 

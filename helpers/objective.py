@@ -108,7 +108,7 @@ def bernoulli_floor(x: Tensor) -> Tensor:
 def gaussian_nll(x: Tensor, x_hat: Tensor, sigma: Tensor | float = 1.0) -> Tensor:
     """Return −log p(x|z) per image, in nats, for p(x|z) = N(x_hat, sigma² I).
 
-    Σ (x − x_hat)² / 2 sigma²  +  D (log sigma + ½ log 2π)          D = C·H·W
+    Σ (x − x_hat)² / 2 sigma²  +  P (log sigma + ½ log 2π)          P = C·H·W
 
     x, x_hat: (B, C, H, W); sigma: a positive number (0 or less gives NaN or infinity). Returns (B,); a density, so it can be
     negative. Raises ShapeError on shapes that differ. Built in notebook 05.
@@ -132,7 +132,7 @@ def optimal_sigma(x: Tensor, x_hat: Tensor) -> Tensor:
 def bits_per_dim(nats: Tensor | float, dimensions: int) -> Tensor | float:
     """Return nats per image of a density over [0, 1] pixels as bits per dimension of the 8-bit picture.
 
-    nats / (D ln 2) + log2 255: grey levels lie 1/255 apart, so the probability of one is about its density over 255. (Papers
+    nats / (P ln 2) + log2 255: grey levels lie 1/255 apart, so the probability of one is about its density over 255. (Papers
     that divide by 256 add 8.) Only for Gaussian likelihoods: a Bernoulli's value is no density of grey levels.
     """
     return nats / (dimensions * math.log(2)) + math.log2(255)

@@ -45,7 +45,7 @@ def evidence(answer) -> None:
         raise Wrong("you forgot b: it is the mean of x.")
     if close(found, wanted.exp()):
         raise Wrong("that is p(x); its logarithm was asked for.")
-    raise Wrong("it differs from the log density of N(b, W Wᵀ + sigma² I). Check the covariance, its shape is (D, D).")
+    raise Wrong("it differs from the log density of N(b, W Wᵀ + sigma² I). Check the covariance, its shape is (P, P).")
 
 
 @exercise("02.2", "effective_samples")
