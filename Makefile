@@ -10,7 +10,7 @@ NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 ROOT := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test browser lint format hooks outputs bench clean
+.PHONY: help setup lab test rehearse browser lint format hooks outputs bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ lab: $(READY)  ## open JupyterLab at notebook 00
 
 test: $(READY)  ## run every test and every notebook, comparing every stored output
 	$(BIN)/pytest --nbval --numprocesses 2 --dist loadscope
+
+rehearse: $(READY)  ## run the notebooks with losses of their own as on a GPU, without one, and say what would fail there
+	$(STORED) $(BIN)/python tests/elsewhere.py
 
 browser: $(READY)  ## try the sliders in a real browser, and print how soon they answer
 	VAE_COURSE_BROWSER=required $(BIN)/pytest tests/browser

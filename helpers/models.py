@@ -7,6 +7,7 @@ connected ("fc") or convolutional ("conv"), for any square picture. A model's `l
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
@@ -47,13 +48,13 @@ class ModelConfig:
         for name, values in allowed.items():
             if getattr(self, name) not in values:
                 raise ConfigError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(values)}.")
-        if len(self.shape) != 3 or self.shape[1] != self.shape[2]:
+        if len(self.shape) != 3 or self.shape[1] != self.shape[2] or min(self.shape) < 1:
             raise ConfigError(f"shape is {self.shape}; it must be (channels, side, side), a square picture.")
         if self.latent < 1 or not self.widths or min(self.widths) < 1:
             raise ConfigError(f"latent is {self.latent} and widths are {self.widths}; all must be at least 1.")
         if self.sigma == "learned" and self.likelihood != "gaussian":
             raise ConfigError('only a Gaussian has a sigma to learn: use likelihood="gaussian", or leave sigma out.')
-        if self.sigma != "learned" and not (isinstance(self.sigma, (int, float)) and self.sigma > 0):
+        if self.sigma != "learned" and not (isinstance(self.sigma, (int, float)) and 0 < self.sigma < math.inf):
             raise ConfigError(f'sigma is {self.sigma!r}; it must be a positive number or "learned".')
 
     def to_dict(self) -> dict:
@@ -298,7 +299,9 @@ def evaluate(model: Autoencoder | VAE, images: Tensor, *, beta: float = 1.0, see
     was_training, noise = model.training, torch.Generator(device_of(model)).manual_seed(seed)
     model.eval()
     totals = torch.zeros(3, dtype=torch.float64)
-    for x in pictures_of(model, images):
-        totals += torch.stack([part.cpu().double().sum() for part in model.loss(x, model(x, noise), beta)])
-    model.train(was_training)
+    try:
+        for x in pictures_of(model, images):
+            totals += torch.stack([part.cpu().double().sum() for part in model.loss(x, model(x, noise), beta)])
+    finally:
+        model.train(was_training)
     return dict(zip(Loss._fields, (totals / len(images)).tolist(), strict=True))

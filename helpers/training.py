@@ -147,7 +147,7 @@ def fit(
     run = {"epochs": epochs if total == epochs * steps else total / steps, "batch": batch, "lr": lr, "seed": seed}
     run |= {"own objective": objective is not None, "decay": decay} | fingerprint(images, beta)
     done, history = restore(checkpoint, model, loop.optimizer, run)
-    shown = progress and first_process() and not os.environ.get("TQDM_DISABLE")  # which tqdm itself ignores in a notebook
+    shown = progress and first_process() and not settings.bars_hidden()  # which tqdm itself ignores in a notebook
     with tqdm(total=total, initial=min(done * steps, total), mininterval=0.5, unit="step", disable=not shown) as bar:
         try:
             for epoch in range(done, math.ceil(total / steps)):
@@ -400,7 +400,7 @@ def restore(path: str | Path | None, model: nn.Module, optimizer, run: dict) -> 
         )
     try:
         model.load_state_dict(state["model"])
-    except RuntimeError as error:
+        optimizer.load_state_dict(state["optimizer"])
+    except (RuntimeError, ValueError) as error:
         raise CheckpointError(f"{path} holds another architecture than this model; use another file.") from error
-    optimizer.load_state_dict(state["optimizer"])
     return len(state["rows"]), History(state["rows"])

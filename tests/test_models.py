@@ -166,9 +166,18 @@ def test_families_are_different_classes():
         ({"latent": 0}, "at least 1"),
         ({"widths": ()}, "at least 1"),
         ({"sigma": -1.0}, "positive number"),
+        ({"sigma": float("inf")}, "positive number"),
+        ({"shape": (1, 0, 0)}, "square picture"),
         ({"sigma": "learned"}, "only a Gaussian"),
     ],
 )
 def test_impossible_configurations_are_refused(wrong, told):
     with pytest.raises(ConfigError, match=told):
         config(**wrong)
+
+
+def test_evaluate_leaves_a_training_model_training_also_when_the_pictures_do_not_fit():
+    model = build(config(), seed=0).train()
+    with pytest.raises(ShapeError):
+        models.evaluate(model, torch.zeros(2, 3, 8, 8))
+    assert model.training
