@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
+import warnings
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -68,12 +70,14 @@ def choose_data(folder: Path) -> None:
 
 def scores(arguments: argparse.Namespace) -> None:
     """Evaluate a model on the held-out pictures of this machine, beside what its card records."""
-    about = pretrained.card(arguments.name, arguments.out)
+    shipped = pretrained.FOLDER if arguments.name in pretrained.names() else None
+    folder = arguments.out or shipped or pretrained.folder_of(arguments.name, Path("runs"))
+    about = pretrained.card(arguments.name, folder)
     if arguments.name in recipes.RECIPES:
         held_out = load(about["recipe"]["data"], about["recipe"].get("held_out", "test"))
     else:
-        held_out = own.held_out_of(arguments.name, arguments.out)
-    found = recipes.score(pretrained.load(arguments.name, arguments.out), held_out, about["recipe"].get("features"))
+        held_out = own.held_out_of(arguments.name, folder)
+    found = recipes.score(pretrained.load(arguments.name, folder), held_out, about["recipe"].get("features"))
     print(f"recorded on {about['data']}")
     for key, value in found.items():
         recorded = about["scores"].get(key)
@@ -91,29 +95,41 @@ def draw(arguments: argparse.Namespace) -> None:
 
 
 def grade(arguments: argparse.Namespace) -> None:
-    """Run students' copies of notebooks, and say of each exercise whether it is solved."""
-    reports = []
+    """Run students' copies of notebooks, and say of each exercise whether it is solved; a bad file does not stop the others."""
+    found, bad = [], []
     for path in arguments.notebooks:
-        reports.append(grading.grade(path, arguments.limit))
+        try:
+            report = grading.grade(path, arguments.limit)
+        except GradeError as error:
+            bad.append(str(error))
+            found.append({"notebook": str(path), "error": str(error)})
+            if not arguments.json and len(arguments.notebooks) > 1:
+                print(f"{path} · not graded: {error}", flush=True)
+            continue
+        found.append(report.to_dict())
         if not arguments.json:
-            print(reports[-1], flush=True)
+            print(report, flush=True)
     if arguments.json:
-        print(json.dumps([report.to_dict() for report in reports], indent=1, ensure_ascii=False))
+        print(json.dumps(found, indent=1, ensure_ascii=False))
+    if bad:
+        raise GradeError(bad[0] if len(bad) == 1 else f"{len(bad)} of {len(found)} files could not be graded: " + " ".join(bad))
 
 
 def positive(text: str) -> int:
     """Return a whole number of at least 1."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is not at least 1")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
 
 
 def weight(text: str) -> float:
     """Return a finite number of at least 0."""
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
     if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a finite number of at least 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number of at least 0")
     return number
 
 
@@ -135,7 +151,7 @@ def parser() -> argparse.ArgumentParser:
     one.set_defaults(run=train)
     two = commands.add_parser("scores", help="evaluate a model beside its recorded scores")
     two.add_argument("name", metavar="NAME", help=", ".join(pretrained.names()) + "; or a model of your own")
-    two.add_argument("--out", type=Path, default=pretrained.FOLDER, help="where its weights are (default: helpers/weights)")
+    two.add_argument("--out", type=Path, help="where its weights are (default: helpers/weights, then runs)")
     two.set_defaults(run=scores)
     four = commands.add_parser("draw", help="write sheets of what a model draws: samples, interpolations, traversals")
     four.add_argument("name", metavar="NAME", help="a model of your own, or a shipped one")
@@ -161,16 +177,27 @@ def add_own(group: argparse._ArgumentGroup) -> None:
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run one command; return the exit status. Errors meant for people are printed without a traceback."""
+    """Run one command; return the exit status. Errors and warnings meant for people are printed without lines of code."""
     arguments = parser().parse_args(words)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a console or a pipe that knows no ✔ shows ?
     try:
-        arguments.run(arguments)
+        with warnings.catch_warnings():
+            warnings.showwarning = warn
+            arguments.run(arguments)
     except (*TOLD, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        print("stopped by hand", file=sys.stderr)
         return 130
     return 0
+
+
+def warn(message: Warning | str, *_, **__) -> None:
+    """Print a warning as a sentence."""
+    print(f"warning: {message}", file=sys.stderr)
 
 
 if __name__ == "__main__":

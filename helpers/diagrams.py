@@ -11,7 +11,7 @@ from matplotlib.patches import Circle, FancyArrowPatch, Polygon, Rectangle
 from torch import Tensor, nn
 
 from helpers.figures import axes, to_unit
-from helpers.models import VAE, LatentModel, codes, decode
+from helpers.models import VAE, LatentModel, codes, decode, device_of
 
 INK, PALE = "#333333", "#777777"
 ENCODER, DECODER, LATENT = "#0072B2", "#009E73", "#D55E00"
@@ -19,7 +19,7 @@ STEP = 1.25  # from one layer to the next
 
 
 @dataclass(frozen=True)
-class Block:
+class Box:
     """One box of the diagram: the shape of a layer's output, (n,) or (C, H, W), and the layer's name."""
 
     shape: tuple[int, ...]
@@ -36,13 +36,13 @@ class Block:
         return 0.28 * math.log2(self.shape[0] + 1) if len(self.shape) == 1 else 0.35 + 2.6 * (self.shape[1] / 32) ** 0.6
 
 
-def blocks(part: nn.Module, x: Tensor) -> list[Block]:
-    """Return one block for each layer with weights that x passes through, in order."""
-    found: list[Block] = []
+def blocks(part: nn.Module, x: Tensor) -> list[Box]:
+    """Return one box for each layer with weights that x passes through, in order."""
+    found: list[Box] = []
 
     def note(layer: nn.Module, _, output: Tensor) -> None:
         names = {nn.Linear: "Linear", nn.Conv2d: "Conv", nn.ConvTranspose2d: "Convᵀ"}
-        found.append(Block(tuple(output.shape[1:]), names[type(layer)]))
+        found.append(Box(tuple(output.shape[1:]), names[type(layer)]))
 
     kinds = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
     hooks = [layer.register_forward_hook(note) for layer in part.modules() if isinstance(layer, kinds)]
@@ -57,8 +57,9 @@ def blocks(part: nn.Module, x: Tensor) -> list[Block]:
 
 def architecture(model: LatentModel, image: Tensor, title: str = "", ax: Axes | None = None) -> Axes:
     """Draw a model from its own layers, with a picture (C, H, W) going in and its reconstruction coming out."""
-    encoder = blocks(model.trunk, torch.zeros(1, *model.config.shape))
-    decoder = blocks(model.decoder, torch.zeros(1, model.config.latent))[:-1]  # the last layer's output is the picture
+    device = device_of(model)
+    encoder = blocks(model.trunk, torch.zeros(1, *model.config.shape, device=device))
+    decoder = blocks(model.decoder, torch.zeros(1, model.config.latent, device=device))[:-1]  # the last gives the picture
     x = to_unit(image)[None]
     x_hat = decode(model, codes(model, x))
     ax = axes(ax, 9, 3.4)
@@ -87,28 +88,28 @@ def picture(ax: Axes, x: Tensor, centre: float, name: str) -> None:
     ax.text(centre, -0.95, "×".join(map(str, x.shape)), ha="center", va="top", fontsize=9, color=INK)
 
 
-def side(ax: Axes, layers: list[Block], places: list[float], tint: str, name: str) -> None:
+def side(ax: Axes, layers: list[Box], places: list[float], tint: str, name: str) -> None:
     """Draw the layers of the encoder or the decoder, with its name over them; a label that would touch the last one goes lower."""
     lines: list[float] = []
-    for block, place in zip(layers, places, strict=True):
-        if len(block.shape) == 1:
-            ax.add_patch(Rectangle((place - 0.13, -block.height / 2), 0.26, block.height, fc=tint, ec="white", lw=0.5, alpha=0.9))
+    for box, place in zip(layers, places, strict=True):
+        if len(box.shape) == 1:
+            ax.add_patch(Rectangle((place - 0.13, -box.height / 2), 0.26, box.height, fc=tint, ec="white", lw=0.5, alpha=0.9))
         else:
-            feature_maps(ax, block, place, tint)
-        low = -block.height / 2 - (0.16 if len(block.shape) == 1 else 0.3)
-        if lines and abs(low - lines[-1]) < 0.6 and len(block.label) > 6:
+            feature_maps(ax, box, place, tint)
+        low = -box.height / 2 - (0.16 if len(box.shape) == 1 else 0.3)
+        if lines and abs(low - lines[-1]) < 0.6 and len(box.label) > 6:
             low = lines[-1] - 0.62
         lines.append(low)
-        ax.text(place, low, block.label, ha="center", va="top", fontsize=9, color=INK)
-        ax.text(place, low - 0.3, block.layer, ha="center", va="top", fontsize=7.5, color=PALE)
+        ax.text(place, low, box.label, ha="center", va="top", fontsize=9, color=INK)
+        ax.text(place, low - 0.3, box.layer, ha="center", va="top", fontsize=7.5, color=PALE)
     if places:
         ax.text(sum(places) / len(places), 2.1, name, ha="center", va="center", fontsize=12, color=tint, weight="bold")
 
 
-def feature_maps(ax: Axes, block: Block, place: float, tint: str) -> None:
+def feature_maps(ax: Axes, box: Box, place: float, tint: str) -> None:
     """Draw a stack of feature maps: more sheets for more channels."""
-    sheets = max(2, round(math.log2(block.shape[0])) - 1)
-    half = block.height / 2
+    sheets = max(2, round(math.log2(box.shape[0])) - 1)
+    half = box.height / 2
     for k in range(sheets):
         shift = 0.05 * (sheets / 2 - k)
         left, right = place + shift - 0.18, place + shift + 0.1

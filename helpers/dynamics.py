@@ -13,6 +13,7 @@ import functools
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -44,11 +45,11 @@ def states(z: Tensor, what: str = "the starts") -> Tensor:
 
 def whole(name: str, value: int, least: int) -> None:
     """Raise DynamicsError unless a count is a whole number that is not below `least`."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise DynamicsError(f"{name} is {value!r}; it must be a whole number of {least} or more.")
 
 
-def finite(z: Tensor, at: int) -> Tensor:
+def not_lost(z: Tensor, at: int) -> Tensor:
     """Return states; raise DynamicsError when one ran away to infinity."""
     if not z.isfinite().all():
         raise DynamicsError(f"an orbit left for infinity (or became NaN) by step {at}: start elsewhere, or take shorter steps.")
@@ -105,9 +106,12 @@ def reconstruction_map(model: Autoencoder | VAE, *, double: bool = True) -> Step
     """Return z → E(D(z)), (B, Z) → (B, Z): decode, and encode again (mu of a VAE), without noise.
 
     It has the non-zero Jacobian eigenvalues, along corresponding orbits, and so the finite Lyapunov exponents, of the map
-    x → D(E(x)) on pictures, at Z numbers a state. double: in float64, on a copy of the model. Built in notebook 14.
+    x → D(E(x)) on pictures, at Z numbers a state. double: in float64, on a copy of the model (on the processor where the device,
+    Apple's, has no float64). Built in notebook 14.
     """
-    kept = (copy.deepcopy(model).double() if double else copy.deepcopy(model)).eval().requires_grad_(False)
+    kept = copy.deepcopy(model).eval().requires_grad_(False)
+    if double:
+        kept = (kept.cpu() if device_of(kept).type == "mps" else kept).double()
     kind = torch.float64 if double else torch.float32
 
     def step(z: Tensor) -> Tensor:
@@ -135,7 +139,7 @@ def orbit(step: Step, start: Tensor, n: int, *, skip: int = 0) -> Tensor:
             found.append(z)
         if at < skip + n - 1:
             z = step(z)
-    return finite(torch.stack(found), skip + n)
+    return not_lost(torch.stack(found), skip + n)
 
 
 @functools.cache
@@ -198,10 +202,10 @@ def lyapunov_spectrum(
     for at in range(1, skip + n + 1):
         z, frame = push(step, z, frame)
         if (at - skip) % every == 0:
-            frame, R = torch.linalg.qr(finite(frame, at))
+            frame, R = torch.linalg.qr(not_lost(frame, at))
             if at > skip:
                 total += R.diagonal(dim1=-2, dim2=-1).abs().log()
-    finite(z, skip + n)
+    not_lost(z, skip + n)
     each = total / (n * dt)
     error = each.std(0) / len(z) ** 0.5 if len(z) > 1 else torch.full((k,), torch.nan, dtype=torch.float64)
     return Spectrum(each.mean(0), error, each)
@@ -329,7 +333,7 @@ def settle(step: Step, starts: Tensor, sinks: Tensor, *, n: int, radius: float) 
         left, z = left[~home], z[~home]
         if not len(left) or at == n:
             break
-        z = finite(step(z), at + 1)
+        z = not_lost(step(z), at + 1)
     return Basins(sink, steps)
 
 
@@ -394,7 +398,7 @@ def chaotic_uniform(n: int, size: Sequence[int] | int, generator: torch.Generato
     the rest follows from them. x is kept at or below 1 − 2⁻⁵³, from where it would fall to 0 for good. Raises DynamicsError.
     """
     whole("n", n, 1)
-    size = (size,) if isinstance(size, int) else tuple(size)
+    size = (size,) if isinstance(size, Integral) else tuple(size)
     for part in size:
         whole("a size", part, 1)
     u0 = torch.rand(size, generator=generator, dtype=torch.float64).clamp(1e-8, 1 - 1e-8)

@@ -35,6 +35,8 @@ class FeatureConfig:
         object.__setattr__(self, "widths", tuple(self.widths))
         if self.task not in ("classes", "attributes"):
             raise ConfigError(f'task is {self.task!r}; it must be "classes" or "attributes".')
+        if not self.widths or min(self.stem, self.outputs, *self.widths) < 1:
+            raise ConfigError(f"stem {self.stem}, widths {self.widths} and outputs {self.outputs} must all be at least 1.")
         if len(self.shape) != 3 or min(self.shape[1:]) >> len(self.widths) < 1:
             raise ConfigError(f"pictures of shape {self.shape} cannot be halved {len(self.widths)} times.")
 

@@ -184,8 +184,8 @@ def finite(values: Tensor, what: str) -> Tensor:
 
 def pictures(images: Tensor, shape: tuple[int, int, int], features: str) -> Tensor:
     """Return pictures as they are. Raises ShapeError or PictureError when a network cannot read them, or should not."""
-    if images.ndim != 4 or tuple(images.shape[1:]) != shape:
-        raise ShapeError(f"{features} reads pictures {shape}; these are {tuple(images.shape[1:])}.")
+    if images.ndim != 4 or tuple(images.shape[1:]) != shape or not len(images):
+        raise ShapeError(f"{features} reads pictures (N, {', '.join(map(str, shape))}); these are {tuple(images.shape)}.")
     if images.dtype == torch.uint8:
         return images
     if not images.is_floating_point():
@@ -297,6 +297,8 @@ def frechet_at_infinity(
     feature dimension; with fewer, the terms in 1 / N² show. Otherwise as `frechet_distance`. Built in notebook 12.
     """
     here, there = both(images, reference, features)
+    if points < 2:
+        raise ShapeError(f"points is {points}; a line needs two or more.")
     if len(here) < 10 * here.shape[1]:
         raise ShapeError(f"the line in 1 / N needs {10 * here.shape[1]:,} pictures (ten a dimension); these are {len(here):,}.")
     distance, order = frechet_to(there), torch.randperm(len(here), generator=torch.Generator().manual_seed(seed))

@@ -58,6 +58,9 @@ def axes(ax: Axes | None, width: float = 7, height: float = 3.2) -> Axes:
 
 def tile(images: Tensor, columns: int, gap: int = 1) -> np.ndarray:
     """Return pictures (N, C, H, W), uint8 or in [0, 1], as one picture (rows·H + gaps, columns·W + gaps, C) in [0, 1], on white."""
+    if images.ndim != 4 or not len(images):
+        alone = "; one alone is passed as it[None]" if images.ndim == 3 else ""
+        raise ValueError(f"pictures to draw must be (N, C, H, W) with N of 1 or more, not {tuple(images.shape)}{alone}.")
     images = to_unit(images).clamp(0, 1)
     count, channels, height, width = images.shape
     rows = -(-count // columns)
@@ -188,15 +191,16 @@ def training_curves(rows: Sequence[Mapping[str, float]], ax: Sequence[Axes] | No
                 one.plot(*zip(*points, strict=True), style, color=colour(0), label="train" if style == "--" else "held out")
         one.set(title=part, xlabel="epoch", ylabel="nats per image")
         one.xaxis.set_major_locator(MaxNLocator(integer=True))
-        one.legend()
+        if one.lines:  # none where training was stopped in its first epoch
+            one.legend()
     return several
 
 
 def bars(values: Mapping[str, float], xlabel: str, title: str = "", form: str = "{:.2f}", ax: Axes | None = None) -> Axes:
-    """Draw named numbers as horizontal bars, the first on top, each with its value written at its end."""
+    """Draw named numbers as horizontal bars of one colour, the first on top, each with its value written at its end."""
     ax = axes(ax, 7, 0.42 * len(values) + 1.1)
     places = range(len(values))[::-1]
-    drawn = ax.barh(places, list(values.values()), color=[colour(i) for i in range(len(values))], height=0.65)
+    drawn = ax.barh(places, list(values.values()), color=colour(0), height=0.65)
     ax.bar_label(drawn, [form.format(value) for value in values.values()], padding=4, fontsize=10)
     ax.set_yticks(places, list(values))
     ax.set(title=title, xlabel=xlabel)
@@ -257,7 +261,7 @@ def response_matrix(
     limit: the value at which the colours end (default: the largest); a value beyond it keeps its number and the end's colour.
     """
     ax = axes(ax, 0.52 * len(columns) + 2.2, 0.42 * len(rows) + 1.7)
-    values = values.detach().double()
+    values = values.detach().cpu().double()
     limit = float(values.abs().max()) if limit is None else limit
     ax.pcolormesh(values.flip(0).numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit, edgecolors="white", linewidth=1.5)
     for (i, j), value in np.ndenumerate(values.numpy()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -13,18 +13,18 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> P
     """Call write(file) on a temporary file beside `path`, then put it in place in one step; return the path.
 
     The parent folder is made. Whatever goes wrong (a full disk, an interrupt), the temporary file is removed and an older
-    file at `path` is untouched.
+    file at `path` is untouched. Who may read it is what any new file's owner has settled (the umask): a data folder can be shared.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")  # tempfile's would be readable by its owner only
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     return path

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
+import signal
+import threading
 import time
+import uuid
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -17,12 +21,14 @@ from helpers.checks import EXERCISES
 
 STATES = {"solved": "✔", "wrong": "✘", "open": "○", "missing": "–"}
 EACH = 60.0  # seconds for one exercise's check, beyond the notebook's own limit
-ASK = """import json as _json
+PATIENCE = 60.0  # seconds that a cell may go on after it was interrupted, before its kernel is killed
+ASK = """import contextlib as _contextlib, io as _io, json as _json
 from helpers import checks as _checks
 _answer = globals().get({name!r})
 _none = ("missing", "– Exercise {number}: there is no function {name}.")
-_verdict = _checks.verdict({number!r}, _answer) if callable(_answer) else _none
-print(_json.dumps(list(_verdict)))"""
+with _contextlib.redirect_stdout(_io.StringIO()):
+    _verdict = _checks.verdict({number!r}, _answer) if callable(_answer) else _none
+print("\\n{mark} " + _json.dumps(list(_verdict)))"""
 
 
 class GradeError(ValueError):
@@ -30,7 +36,7 @@ class GradeError(ValueError):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Graded:
     """One exercise: its number, its state (solved, wrong, open or missing), and the line that the student would read."""
 
     number: str
@@ -42,11 +48,12 @@ class Verdict:
 class Report:
     """What became of one notebook: a verdict on each exercise, claims that failed, cells that stopped with an error, seconds.
 
-    late: whether the limit was reached; cells that ran at that moment were interrupted, and later ones had a second each.
+    notebook: its path, as it was given.  late: whether the page reached the limit; the cell that ran at that moment was
+    interrupted, and later ones had a second each.
     """
 
     notebook: str
-    verdicts: list[Verdict] = field(default_factory=list)
+    verdicts: list[Graded] = field(default_factory=list)
     failed_claims: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -77,7 +84,7 @@ def grade(path: str | Path, limit: float = 600.0) -> Report:
     student's kernel all the same: this is no protection against somebody who sets out to cheat.)
 
     limit: seconds for the whole notebook; each check has a minute more. Raises GradeError when the file is no notebook of this
-    course.
+    course. A cell that goes on for a minute after it was interrupted, because it catches that too, costs the kernel.
     """
     path = Path(path)
     book = opened(path)
@@ -85,26 +92,62 @@ def grade(path: str | Path, limit: float = 600.0) -> Report:
     importlib.import_module(f"helpers.checks.nb{number}")
     exercises = sorted(key for key in EXERCISES if key.startswith(f"{number}."))
     own = len(book.cells)
-    book.cells += [nbformat.v4.new_code_cell(ASK.format(number=key, name=EXERCISES[key].answer)) for key in exercises]
-    report, start = Report(path.name), time.monotonic()
+    mark = uuid.uuid4().hex  # so that nothing that a student's code prints is taken for a verdict
+    asks = [ASK.format(number=key, name=EXERCISES[key].answer, mark=mark) for key in exercises]
+    book.cells += map(nbformat.v4.new_code_cell, asks)
+    for cell in book.cells:
+        cell.update({"outputs": []} if cell.cell_type == "code" else {})  # what an earlier run left there counts for nothing
+    report, start, watch = Report(str(path)), time.monotonic(), Watch()
     places = {id(cell): index for index, cell in enumerate(book.cells)}
 
     def left(cell) -> float:
-        return EACH if places[id(cell)] >= own else max(1.0, start + limit - time.monotonic())
+        if places[id(cell)] == own:
+            report.late = time.monotonic() - start > limit
+        seconds = EACH if places[id(cell)] >= own else max(1.0, start + limit - time.monotonic())
+        watch.begin(client, seconds + PATIENCE)
+        return seconds
 
     client = NotebookClient(book, timeout_func=left, interrupt_on_timeout=True, allow_errors=True, kernel_name="python3",
                             store_widget_state=False, resources={"metadata": {"path": str(path.resolve().parent)}})  # fmt: skip
     try:
         client.execute()
-    except DeadKernelError as error:
-        report.errors.append(f"the kernel, which died ({error})")
+    except DeadKernelError:
+        why = f"a cell went on for {PATIENCE:.0f} s after it was interrupted" if watch.killed else "out of memory?"
+        report.errors.append(f"the kernel, which died ({why})")
+    finally:
+        watch.end()
     report.seconds = time.monotonic() - start
-    report.late = report.seconds > limit
+    report.late |= watch.killed
     for index, cell in enumerate(book.cells[:own], start=1):
         note(report, index, cell)
     asked = zip(exercises, book.cells[own:], strict=True)
-    report.verdicts = [Verdict(key, *said(key, cell)) for key, cell in asked]
+    report.verdicts = [Graded(key, *said(key, cell, mark)) for key, cell in asked]
     return report
+
+
+class Watch:
+    """Kills the kernel of a cell that outlives its time: nbclient would interrupt it again and again, for ever."""
+
+    def __init__(self) -> None:
+        self.timer, self.killed = threading.Timer(0, print), False
+
+    def begin(self, client: NotebookClient, seconds: float) -> None:
+        """Let the next cell have so many seconds."""
+        self.end()
+        self.timer = threading.Timer(seconds, self.kill, [client])
+        self.timer.daemon = True
+        self.timer.start()
+
+    def end(self) -> None:
+        """Let the last cell be: it has come to its end."""
+        self.timer.cancel()
+
+    def kill(self, client: NotebookClient) -> None:
+        """End the kernel's process, if it is there."""
+        pid = getattr(getattr(client.km, "provisioner", None), "pid", None)
+        if pid is not None:
+            self.killed = True
+            os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))  # Windows has no SIGKILL
 
 
 def opened(path: Path) -> nbformat.NotebookNode:
@@ -139,10 +182,13 @@ def note(report: Report, index: int, cell: nbformat.NotebookNode) -> None:
                 report.errors.append(f"cell {index}: {output.ename}: {short}")
 
 
-def said(number: str, cell: nbformat.NotebookNode) -> tuple[str, str]:
-    """Return (state, line) that an appended cell printed for an exercise."""
-    for output in cell.get("outputs", []):
-        if output.output_type == "stream" and output.name == "stdout" and output.text.rstrip().endswith("]"):
-            state, line = json.loads(output.text.strip().splitlines()[-1])
-            return state, line
+def said(number: str, cell: nbformat.NotebookNode, mark: str) -> tuple[str, str]:
+    """Return (state, line) that an appended cell printed for an exercise, on a line that begins with `mark`."""
+    streams = [one for one in cell.get("outputs", []) if one.output_type == "stream" and one.name == "stdout"]
+    for line in "".join(one.text for one in streams).splitlines():
+        if line.startswith(f"{mark} "):
+            state, told = json.loads(line.removeprefix(f"{mark} "))
+            return state, told
+    if not cell.get("execution_count") and not cell.get("outputs"):
+        return "wrong", f"✘ Exercise {number}: it was not checked, because the kernel died before."
     return "wrong", f"✘ Exercise {number}: its check did not come to an end (within {EACH:.0f} s)."

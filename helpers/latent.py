@@ -6,6 +6,7 @@ Codes (N, Z) go in, points (n, Z) come out; pictures go in, distances to the nea
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from typing import NamedTuple
 
 import torch
@@ -69,8 +70,12 @@ def gaussian_picks(codes: Tensor, n: int, generator: torch.Generator) -> Tensor:
         raise ShapeError(f"codes must be (N, Z), one row a picture, but they are {tuple(codes.shape)}.")
     if len(codes) < 2 or not codes.isfinite().all():
         raise RegionError("a normal distribution is fitted to two or more codes without NaN or infinity; look at the codes first.")
-    root = torch.linalg.cholesky(torch.cov(codes.T) + 1e-6 * torch.eye(codes.shape[1]))
-    return codes.mean(0) + torch.randn(n, codes.shape[1], generator=generator) @ root.T
+    covariance = torch.cov(codes.T) + 1e-6 * torch.eye(codes.shape[1], dtype=codes.dtype)
+    root, failed = torch.linalg.cholesky_ex(covariance)
+    if failed:  # rounding has left less than no spread in some direction: fewer codes than latents, or large ones
+        values, vectors = torch.linalg.eigh(covariance.double())
+        root = (vectors * values.clamp(min=1e-6).sqrt()).to(codes.dtype)
+    return codes.mean(0) + prior_picks(n, codes.shape[1], generator).to(codes.dtype) @ root.T
 
 
 def steps(a: Tensor, t: float | Sequence[float] | Tensor) -> Tensor:
@@ -215,7 +220,7 @@ def code_of(model: models.LatentModel, picture: Tensor) -> Tensor:
 
 def positive(value: float, what: str) -> float:
     """Return a finite number above 0 as a float. Raises RegionError on anything else."""
-    number = float(value) if isinstance(value, (int, float, Tensor)) and not isinstance(value, bool) else float("nan")
+    number = float(value) if isinstance(value, (Real, Tensor)) and not isinstance(value, bool) else float("nan")
     if not 0 < number < float("inf"):
         raise RegionError(f"{what} is {value!r}; it must be a finite number above 0.")
     return number

@@ -180,5 +180,7 @@ def held_out_of(name: str, folder: Path, pictures: str | None = None) -> Dataset
     Raises WeightsError when there is no such model, and DataError when the pictures are gone.
     """
     card = pretrained.card(name, folder)
+    if "config" not in card:
+        raise pretrained.WeightsError(f"{name} is no model, but belongs to one. There are: {', '.join(pretrained.names(folder))}.")
     channels, side, _ = card["config"]["shape"]
     return opened(pictures or card["recipe"]["data"], side, channels, **card.get("opened", {}))[1]

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from helpers.features import FeatureConfig, FeatureNetwork
 from helpers.files import write_atomically
-from helpers.models import VAE, Autoencoder, ModelConfig, build
+from helpers.models import VAE, Autoencoder, ConfigError, ModelConfig, build
 
 FOLDER = Path(__file__).parent / "weights"
 
@@ -57,11 +57,13 @@ def load(name: str, folder: Path = FOLDER) -> Autoencoder | VAE | FeatureNetwork
     Raises WeightsError when the name is unknown (the known ones are listed), the file is damaged, or it does not fit.
     """
     tensors, card = read(weight_file(name, folder))
+    if "config" not in card:
+        raise WeightsError(f"{name} is no model, but belongs to one. There are: {', '.join(names(folder)) or 'none'}.")
     measures = "task" in card["config"]  # a feature network
-    model = FeatureNetwork(FeatureConfig(**card["config"])) if measures else build(ModelConfig(**card["config"]))
     try:
+        model = FeatureNetwork(FeatureConfig(**card["config"])) if measures else build(ModelConfig(**card["config"]))
         model.load_state_dict({key: value.float() for key, value in tensors.items()})
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, ConfigError) as error:
         raise WeightsError(f"the weights of {name} do not fit the model that its card describes: {error}") from error
     return model.eval()
 

@@ -13,6 +13,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import NamedTuple
 
 import torch
@@ -49,13 +50,13 @@ def checked(images: Tensor, model: Autoencoder | VAE | None = None, what: str = 
 
 def check_at_least(name: str, value: float, least: float) -> None:
     """Raise PerturbationError unless a number is finite and not below `least`."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < least:
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value) or value < least:
         raise PerturbationError(f"{name} is {value!r}; it must be a finite number of {least} or more.")
 
 
 def check_count(name: str, value: int) -> None:
     """Raise PerturbationError unless a number is whole and 1 or more."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise PerturbationError(f"{name} is {value!r}; it must be a whole number of 1 or more.")
 
 
@@ -68,15 +69,15 @@ def check_one_of(name: str, value: str, allowed: Sequence[str]) -> None:
 # ---- Averages over pictures -------------------------------------------------------------------------------------------------
 
 
-class Interval(NamedTuple):
-    """A mean over pictures, and the ends of its confidence interval."""
+class MeanInterval(NamedTuple):
+    """A mean over pictures, and the ends of its confidence interval. (`fidelity.Interval` is a bootstrap's.)"""
 
     mean: Tensor
     low: Tensor
     high: Tensor
 
 
-def interval(values: Tensor, level: float = 0.95) -> Interval:
+def interval(values: Tensor, level: float = 0.95) -> MeanInterval:
     """Return the mean over the last axis, and its confidence interval: mean ± t s / √N          (Student's t, N − 1 degrees)
 
     values: (..., N) with N of 2 or more *independent* values, such as one for each picture (average several draws of one picture
@@ -87,7 +88,7 @@ def interval(values: Tensor, level: float = 0.95) -> Interval:
         raise PerturbationError(f"an interval needs 2 or more values and a level between 0 and 1, not {n} and {level}.")
     mean, error = values.mean(-1), values.std(-1) / n**0.5
     reach = float(student_t.ppf(0.5 + level / 2, n - 1)) * error
-    return Interval(mean, mean - reach, mean + reach)
+    return MeanInterval(mean, mean - reach, mean + reach)
 
 
 def spread(points: Tensor) -> float:
@@ -342,7 +343,8 @@ def symmetric_kl(here: tuple[Tensor, Tensor], there: tuple[Tensor, Tensor]) -> T
 def place_distance(model: Autoencoder | VAE, x: Tensor, reference: Tensor, on: str) -> Tensor:
     """Return how far the model holds pictures apart, (B,), with its gradient in x: on "latent", "recon" or "posterior"."""
     if on == "posterior":
-        return symmetric_kl(model.encode(x), model.encode(reference))
+        zones = (tuple(part.cpu() for part in model.encode(one)) for one in (x, reference))  # Apple's devices have no float64
+        return symmetric_kl(*zones).to(x.device)
     z, w = mean_code(model, x), mean_code(model, reference)
     return squares(z, w) if on == "latent" else squares(model.decode(z), model.decode(w))
 
@@ -521,8 +523,9 @@ def peppered(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
 
 
 def blurred(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
-    """Return x after a Gaussian blur of sigma `amount` pixels, the window reaching three sigmas."""
-    return transforms.gaussian_blur(x, 2 * math.ceil(3 * amount) + 1, amount) if amount else x
+    """Return x after a Gaussian blur of sigma `amount` pixels, the window reaching three sigmas, or as far as a side less one."""
+    reach = min(math.ceil(3 * amount), min(x.shape[2:]) - 1)  # the border is reflected, which cannot reach further
+    return transforms.gaussian_blur(x, 2 * reach + 1, float(amount)) if amount else x
 
 
 def flattened(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:

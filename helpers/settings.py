@@ -5,8 +5,9 @@
 | `VAE_COURSE_DATA` | a folder | where real data sets and the prepared store live (default: the user's cache folder) |
 | `VAE_COURSE_STANDINS` | 1 | use the drawn stand-ins even where real data is present |
 | `VAE_COURSE_SEED` | a whole number | the seed of everything random (default 0) |
-| `VAE_COURSE_BUDGET` | quick, full | training lengths (default: full where there is a GPU, else quick) |
+| `VAE_COURSE_BUDGET` | quick, full | training lengths (default: quick, at which every claim is tested) |
 | `VAE_COURSE_DEVICE` | cpu | train on the processor even where there is a GPU |
+| `TQDM_DISABLE` | 1 | show no progress bars |
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ class SettingError(ValueError):
 def seed() -> int:
     """Return the course's seed, from `VAE_COURSE_SEED` (default 0).
 
-    Raises SettingError when the variable is not a whole number ≥ 0.
+    Raises SettingError when the variable is not a whole number from 0 to 2³² − 1 (NumPy and scikit-learn take no larger ones).
     """
     text = os.environ.get("VAE_COURSE_SEED", "0").strip() or "0"
-    if not text.isdecimal():
-        raise SettingError(f"VAE_COURSE_SEED is {text!r}; it must be a whole number such as 0 or 7. Unset it to use 0.")
+    if not text.isdecimal() or int(text) >= 2**32:
+        raise SettingError(f"VAE_COURSE_SEED is {text!r}; it must be a whole number such as 0 or 7, below 2³². Unset it to use 0.")
     return int(text)
 
 
@@ -62,8 +63,13 @@ def processor_only() -> bool:
     return chosen == "cpu"
 
 
+def bars_hidden() -> bool:
+    """Return whether `TQDM_DISABLE` asks for no progress bars: tqdm itself looks at it only where nothing else is said."""
+    return os.environ.get("TQDM_DISABLE", "").strip().lower() not in ("", "0", "false", "no")
+
+
 def budget() -> str:
-    """Return "quick" or "full", from `VAE_COURSE_BUDGET` (default: full where there is a GPU, else quick).
+    """Return "quick" or "full", from `VAE_COURSE_BUDGET` (default: quick, at which every claim is tested, also with a GPU).
 
     Raises SettingError on any other value.
     """
@@ -71,5 +77,5 @@ def budget() -> str:
     if chosen in ("quick", "full"):
         return chosen
     if chosen:
-        raise SettingError(f"VAE_COURSE_BUDGET is {chosen!r}; it must be quick or full. Unset it to let the course choose.")
-    return "full" if torch.cuda.is_available() else "quick"
+        raise SettingError(f"VAE_COURSE_BUDGET is {chosen!r}; it must be quick or full. Unset it for quick.")
+    return "quick"

@@ -1,5 +1,6 @@
 """The command line and the settings: what they do, and what they say when they cannot."""
 
+import warnings
 from dataclasses import replace
 
 import pytest
@@ -190,3 +191,45 @@ def test_the_data_folder_is_the_cache_unless_named(monkeypatch, tmp_path):
     monkeypatch.delenv("VAE_COURSE_DATA")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert settings.data_folder() == tmp_path / "cache" / "vae-course"
+
+
+def test_what_is_no_model_is_told_in_a_line(capsys):
+    for name in ("mnist_vae.codes", "celeba_features.reference", "nothing"):
+        for words in (["scores", name], ["scores", name, "--out", str(pretrained.FOLDER)], ["draw", name]):
+            assert cli.main(words) == 1
+            told = capsys.readouterr().err
+            assert name in told and "There are:" in told and "Traceback" not in told
+
+
+@pytest.mark.parametrize("words", ["--epochs x", "--epochs 0", "--epochs 2.5", "--size ²", "--beta x", "--beta nan", "--beta -1"])
+def test_numbers_that_are_none_are_told_beside_what_is_expected(words, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["train", "cats", *words.split()])
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert repr(words.split()[1]) in told and "of at least" in told
+
+
+def test_a_folder_that_is_not_there_is_not_to_be_downloaded(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("VAE_COURSE_DATA", str(tmp_path))
+    assert cli.main(["data", "prepare", "catz"]) == 1
+    told = capsys.readouterr().err
+    assert "no folder of pictures 'catz'" in told and "download" not in told
+    assert cli.main(["data", "prepare", "mnist"]) == 1
+    assert "data download mnist" in capsys.readouterr().err
+
+
+def test_a_warning_is_a_sentence_and_shows_no_line_of_code(monkeypatch, capsys):
+    monkeypatch.setattr(cli, "grade", lambda arguments: warnings.warn("the disk is nearly full", stacklevel=1))
+    assert cli.main(["grade", "copy.ipynb"]) == 0
+    assert capsys.readouterr().err == "warning: the disk is nearly full\n"
+
+
+def test_a_seed_fits_every_library_and_a_gpu_changes_no_length(monkeypatch):
+    monkeypatch.setenv("VAE_COURSE_SEED", str(2**32))
+    with pytest.raises(SettingError, match="below"):
+        settings.seed()
+    monkeypatch.setenv("VAE_COURSE_SEED", str(2**32 - 1))
+    assert settings.seed() == 2**32 - 1
+    monkeypatch.delenv("VAE_COURSE_BUDGET", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert settings.budget() == "quick"

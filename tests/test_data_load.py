@@ -177,6 +177,14 @@ def test_a_folder_of_pictures_opens_by_its_path(tmp_path, capsys, monkeypatch):
     assert again.shape == (3, 16, 16) and again.images[:, 0, 3, 3].tolist() == dataset.images[:, 0, 9, 9].tolist()
 
 
+@pytest.mark.parametrize("three", [3, np.int64(3), torch.tensor(3), slice(3), torch.arange(3), torch.arange(60) < 3])
+def test_a_subset_is_the_first_ones_whatever_kind_of_number_says_so(three):
+    dataset = load("mnist", n=60, quiet=True)
+    part = dataset.subset(three)
+    assert torch.equal(part.images, dataset.images[:3]) and torch.equal(part.labels, dataset.labels[:3])
+    assert torch.equal(part.factors, dataset.factors[:3])
+
+
 def test_own_arrays_open_by_their_name(tmp_path):
     (tmp_path / "arrays").mkdir()
     images = np.random.default_rng(0).integers(0, 256, (9, 20, 20), dtype=np.uint8)

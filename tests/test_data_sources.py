@@ -328,6 +328,31 @@ def test_an_empty_folder_and_a_bad_picture_are_explained(tmp_path):
     assert dataset.source == "your own pictures, 1 corrupt picture left out"
 
 
+def test_hidden_folders_hold_no_pictures_of_ones_own(tmp_path):
+    write_tree(tmp_path / "own", [*(f"{number}.png" for number in range(20)), ".thumbnails/20.png", "deep/.cache/21.png"])
+    found = [opened(str(tmp_path / "own"), split, tmp_path, 4).images[:, 0, 0, 0].tolist() for split in ("train", "test")]
+    assert sorted(sum(found, [])) == list(range(20))
+
+
+def test_tiff_files_open_and_floats_are_told(tmp_path):
+    (tmp_path / "own").mkdir()
+    grey = np.full((5, 5), 200 * 256, np.uint16)
+    for number in range(40):
+        Image.fromarray(grey).save(tmp_path / "own" / f"{number}.tiff")
+    assert opened(str(tmp_path / "own"), "train", tmp_path, 4).images.unique().tolist() == [200]
+    for path in (tmp_path / "own").iterdir():
+        Image.fromarray(np.ones((5, 5), np.float32)).save(path)
+    assert "white among them is unknown" in error_of(str(tmp_path / "own"), "train", tmp_path, 4)
+
+
+@pytest.mark.parametrize("hidden", ["", "1"])
+def test_progress_bars_can_be_hidden(hidden, tmp_path, monkeypatch, capsys):
+    write_tree(tmp_path / "own", [f"{number}.png" for number in range(20)])
+    monkeypatch.setenv("TQDM_DISABLE", hidden)
+    find(str(tmp_path / "own"), "train", tmp_path).decode(progress=True)
+    assert bool(capsys.readouterr().err) == (not hidden)
+
+
 # ---- arrays
 
 

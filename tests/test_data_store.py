@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -259,3 +260,16 @@ def test_two_processes_at_once_and_one_that_dies_leave_a_good_store(tmp_path):
     left = [name for name in stored(tmp_path) if "celeba32" in name]
     assert left and all(name.endswith(".part") for name in left)
     assert torch.equal(open_prepared(small, tmp_path, progress=False).images, small.decode().images)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
+@pytest.mark.parametrize("mask", [0o022, 0o027])
+def test_who_may_read_a_prepared_set_is_what_the_umask_says(mask, tmp_path):
+    before = os.umask(mask)
+    try:
+        (tmp_path / "data").mkdir()
+        open_prepared(source_of(tmp_path), tmp_path / "data", progress=False)
+    finally:
+        os.umask(before)
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "data" / "prepared").iterdir()}
+    assert modes == {0o666 & ~mask}

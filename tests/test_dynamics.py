@@ -246,7 +246,7 @@ def test_box_dimension_of_the_cantor_set():
 
 def test_box_counts_in_many_dimensions():
     corners = torch.tensor([[float(b) for b in f"{n:05b}"] for n in range(32)])
-    assert dynamics.box_counts(corners, [0.5, 2.0, 1e-14]).tolist() == [32, 1, 32]
+    assert dynamics.box_counts(corners.repeat(2, 1), [0.5, 2.0, 1e-14]).tolist() == [32, 1, 32]
 
 
 # ---- chaotic noise
@@ -310,3 +310,19 @@ BAD = [
 def test_bad_input_is_told_what_is_wrong(call, error, told):
     with pytest.raises(error, match=told):
         call()
+
+
+def test_counts_of_numpy_are_counts():
+    assert dynamics.orbit(dynamics.logistic, uniform(1, 1), np.int64(3)).shape == (3, 1, 1)
+    assert dynamics.chaotic_uniform(2, np.int64(3), rng()).shape == (2, 3)
+
+
+def test_one_runge_kutta_step_of_growth_is_the_exponential_to_the_fourth_power():
+    grown = dynamics.runge_kutta(lambda z: z, 0.5)(torch.ones(1, 1, dtype=torch.float64)).item()
+    assert grown == pytest.approx(1 + 0.5 + 0.5**2 / 2 + 0.5**3 / 6 + 0.5**4 / 24, abs=1e-15)
+
+
+def test_the_error_of_a_spectrum_is_the_standard_error_over_the_starts():
+    found = dynamics.lyapunov_spectrum(dynamics.logistic, uniform(16, 1), 50)
+    assert found.errors.item() == pytest.approx(np.std(found.each[:, 0].numpy(), ddof=1) / 4)
+    assert found.exponents.item() == pytest.approx(found.each.mean().item())

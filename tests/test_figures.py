@@ -1,5 +1,7 @@
 """Figures hold what they are given: pixels where they belong, points where they lie, and layers as they are."""
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -68,6 +70,20 @@ def test_bars_carry_their_values():
     ax = figures.bars({"a": 1.0, "b": 2.5}, "share")
     assert [patch.get_width() for patch in ax.patches if isinstance(patch, Rectangle)] == [1.0, 2.5]
     assert "2.50" in {text.get_text() for text in ax.texts}
+    assert len({patch.get_facecolor() for patch in ax.patches}) == 1  # a colour would seem to mean something
+
+
+@pytest.mark.parametrize("shape", [(0, 1, 4, 4), (1, 4, 4), (4, 4)])
+def test_what_is_no_row_of_pictures_is_told(shape):
+    with pytest.raises(ValueError, match=r"must be \(N, C, H, W\)"):
+        figures.image_grid(torch.zeros(shape))
+
+
+def test_curves_of_a_training_that_was_stopped_at_once_are_empty_and_silent():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (ax,) = figures.training_curves([])
+    assert not ax.lines and ax.get_legend() is None
 
 
 @pytest.mark.parametrize("family", ["ae", "vae"])

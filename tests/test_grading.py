@@ -1,12 +1,18 @@
 """Grading: a copy with solved, wrong, open and missing exercises, errors, false claims and an endless loop is told apart."""
 
+import io
 import json
+import subprocess
+import sys
+from contextlib import redirect_stdout
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 
 from helpers import __main__ as cli
-from helpers.grading import GradeError, grade
+from helpers import grading
+from helpers.grading import ASK, GradeError, Report, Watch, grade, said
 
 SOLVED = "def bytes_to_unit(images):\n    return images.to(torch.float32) / 255"
 WRONG = "def tile(images, rows, columns):\n    return images.reshape(images.shape[1], rows * images.shape[2], -1)"
@@ -47,7 +53,7 @@ def test_the_command_prints_a_report_or_json(tmp_path, capsys):
     path = notebook(tmp_path, "import torch", SOLVED)
     assert cli.main(["grade", str(path), "--json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)
-    assert found["notebook"] == "anna.ipynb" and found["solved"] == 1 and found["exercises"] == 3
+    assert found["notebook"] == str(path) and found["solved"] == 1 and found["exercises"] == 3
 
 
 def test_files_that_are_no_notebooks_of_the_course_are_told(tmp_path, capsys):
@@ -57,3 +63,58 @@ def test_files_that_are_no_notebooks_of_the_course_are_told(tmp_path, capsys):
             grade(path)
     assert cli.main(["grade", str(tmp_path / "nothing.ipynb")]) == 1
     assert "there is no file" in capsys.readouterr().err
+
+
+def asked(source: str, cuts: int = 1) -> tuple[str, str]:
+    """Return what `said` makes of the appended cell of exercise 00.1 after a page, its output in several messages."""
+    page, out = {}, io.StringIO()
+    with redirect_stdout(out):
+        exec(source, page)
+        exec(ASK.format(name="bytes_to_unit", number="00.1", mark="abc"), page)
+    size = -(-len(out.getvalue()) // cuts)
+    parts = [out.getvalue()[at : at + size] for at in range(0, len(out.getvalue()), size)]
+    return said("00.1", nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("stream", text=part) for part in parts]), "abc")
+
+
+@pytest.mark.parametrize("noise", ["print([0.5, 1])", "print('half a line', end='')", "print('[\"solved\", \"me\"]')"])
+@pytest.mark.parametrize("cuts", [1, 5])
+def test_what_an_answer_prints_is_no_verdict_and_breaks_none(noise, cuts):
+    solved = "\n    ".join(["import torch\ndef bytes_to_unit(images):", noise, "return images.to(torch.float32) / 255"])
+    assert asked(solved, cuts) == ("solved", "✔ Exercise 00.1 is solved.")
+    assert asked(f"{noise}\ndef bytes_to_unit(images):\n    {noise}\n    return images", cuts)[0] == "wrong"
+    assert asked(noise, cuts)[0] == "missing"
+
+
+def test_exercises_after_the_kernels_death_are_not_called_endless():
+    cell = nbformat.v4.new_code_cell("1")
+    assert "kernel died" in said("00.1", cell, "abc")[1]
+    cell.execution_count = 3
+    assert "did not come to an end" in said("00.1", cell, "abc")[1]
+
+
+def test_a_kernel_whose_cell_outlives_its_time_is_killed_and_others_are_not():
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
+        client = SimpleNamespace(km=SimpleNamespace(provisioner=SimpleNamespace(pid=process.pid)))
+        watch = Watch()
+        watch.begin(client, 600)
+        watch.end()
+        assert not watch.killed and process.poll() is None
+        watch.begin(client, 600)
+        watch.begin(client, 0.01)
+        assert process.wait(30) != 0 and watch.killed
+    gone = Watch()
+    gone.kill(SimpleNamespace(km=None))
+    assert not gone.killed
+
+
+def test_a_bad_file_does_not_keep_the_others_from_being_graded(tmp_path, capsys, monkeypatch):
+    (tmp_path / "essay.ipynb").write_text("Dear Sir,")
+    good = notebook(tmp_path)
+    monkeypatch.setattr(cli.grading, "grade", lambda path, limit: Report(str(path)) if path == good else grading.opened(path))
+    words = ["grade", str(tmp_path / "essay.ipynb"), str(good)]
+    assert cli.main(words) == 1
+    told = capsys.readouterr()
+    assert f"{good} · 0 of 0" in told.out and "essay.ipynb · not graded" in told.out and "essay.ipynb is no notebook" in told.err
+    assert cli.main([*words, "--json"]) == 1
+    bad, fine = json.loads(capsys.readouterr().out)
+    assert "essay.ipynb" in bad["error"] and fine["notebook"] == str(good) and "error" not in fine

@@ -336,3 +336,35 @@ def test_orthogonal_directions_say_what_is_wrong():
         latent.orthogonal_to(d, others, torch.eye(3))
     with pytest.raises(CovarianceError):
         latent.orthogonal_to(d, others, -torch.eye(4))
+
+
+def test_two_codes_suffice_and_so_do_float64_and_fewer_codes_than_latents():
+    two = torch.tensor([[0.0, 1.0], [2.0, 1.0]])
+    picks = latent.gaussian_picks(two, 20_000, rng())
+    assert torch.allclose(picks.mean(0), torch.ones(2), atol=0.03) and picks[:, 0].var() == pytest.approx(2, rel=0.05)
+    assert latent.gaussian_picks(two.double(), 5, rng()).dtype == torch.float64
+    few = 1000 * torch.randn(20, 64, generator=rng())  # in float32 its covariance has negative eigenvalues
+    picks = latent.gaussian_picks(few, 20_000, rng(1)) - few.mean(0)
+    across = torch.linalg.svd((few - few.mean(0)).double()).Vh[19:].float()  # where the codes do not vary
+    assert (picks @ across.T).abs().max() < 5 and (torch.cov(picks.T) - torch.cov(few.T)).norm() < 0.1 * torch.cov(few.T).norm()
+
+
+def test_one_bad_number_or_one_point_at_the_origin_in_a_batch_is_noticed():
+    fine = torch.ones(2, 3)
+    for place, told in ((math.nan, "NaN"), (math.inf, "infinity"), (0.0, "origin")):
+        bad = torch.tensor([[1.0, 2, 3], [0, 0, place]]) if place == 0 else torch.tensor([[1.0, place, 3], [1, 1, 1]])
+        for ends in ((fine, bad), (bad, fine)):
+            with pytest.raises(latent.PathError, match=told):
+                latent.angle(*ends)
+
+
+def test_the_smallest_sheet_is_its_corners():
+    corners = torch.randn(4, 5, generator=rng())
+    assert torch.equal(latent.corner_grid(corners, 2), corners)
+    with pytest.raises(ShapeError, match="side of 2 or more"):
+        latent.corner_grid(corners, 1)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, torch.tensor, float])
+def test_numbers_of_every_library_are_numbers(kind):
+    assert torch.equal(latent.tempered_picks(3, 2, kind(0.5), rng()), 0.5 * latent.prior_picks(3, 2, rng()))

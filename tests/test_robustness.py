@@ -414,3 +414,29 @@ def test_a_model_that_says_nan_is_reported():
     broken = linear_model(ROWS * torch.nan)
     with pytest.raises(PerturbationError, match="score is NaN"):
         robustness.maximum_damage(broken, grey(2, 1, 6, 6), 0.1, seeded(), steps=1)
+
+
+def test_numbers_of_numpy_are_numbers():
+    x = grey(2, 1, 8, 8)
+    assert torch.equal(robustness.corrupted(x, "brightness", np.float32(0.5), seeded()), (x + 0.5).clamp(max=1))
+    robustness.check_count("draws", np.int64(3))
+    for bad in (np.float32("nan"), np.float32(-1), True):
+        with pytest.raises(PerturbationError):
+            robustness.check_at_least("amount", bad, 0)
+
+
+def test_a_blur_wider_than_the_picture_is_nearly_its_mean():
+    x = grey(1, 1, 28, 28)
+    wide = robustness.corrupted(x, "blur", 40, seeded())
+    assert (wide - x.mean()).abs().max() < 0.1 and wide.std() < 0.1 * x.std()
+
+
+def test_a_square_as_large_as_the_picture_covers_it_and_a_larger_one_too():
+    for side in (8, 9, 30):
+        assert (robustness.corrupted(grey(20, 1, 8, 8), "occlusion", side, seeded()) == 0.5).all()
+
+
+@pytest.mark.parametrize("bad", [math.inf, math.nan, -0.1])
+def test_one_bad_sigma_among_good_ones_is_refused(bad):
+    with pytest.raises(PerturbationError, match="sigmas must be"):
+        robustness.noise_stability(LINEAR, grey(2, 1, 6, 6), [0.1, bad], seeded())

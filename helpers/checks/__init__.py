@@ -102,7 +102,11 @@ def returned(answer: Callable, *arguments, like: Tensor | float, what: str) -> T
     value = answer(*(a.clone() if isinstance(a, Tensor) else a for a in arguments))
     if value is None or value is ...:
         raise NotImplementedError
-    value, like = torch.as_tensor(np.asarray(value)), torch.as_tensor(np.asarray(like))
+    try:
+        value = value.detach().cpu() if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise Wrong(f"{what} should be a tensor, or numbers, but yours is a {type(value).__name__}.") from error
+    like = torch.as_tensor(np.asarray(like))
     if value.shape != like.shape:
         raise Wrong(f"{what} should have shape {tuple(like.shape)}, but yours has {tuple(value.shape)}.")
     if value.isnan().any():

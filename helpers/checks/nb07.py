@@ -102,19 +102,36 @@ def flattened(answer) -> None:
             raise Wrong("the shape is right, but a row holds values of several pictures: keep the batch axis first.")
 
 
-@exercise("07.4", "for_imshow")
-def imshow(answer) -> None:
-    """Pixel by pixel, in pictures whose height, width and channels all differ."""
-    x = torch.rand(2, 3, 5, 7, generator=torch.Generator().manual_seed(8))
-    wanted = x.permute(0, 2, 3, 1)
-    value = some(answer(x.clone()))
-    if tuple(value.shape) == (2, 7, 5, 3) and close(value, x.permute(0, 3, 2, 1)):
-        raise Wrong("height and width have changed places too: your pictures lie on their side.")
-    found = returned(answer, x, like=wanted, what="the pictures")
-    if close(found, x.reshape(2, 5, 7, 3)):
-        raise StillThere("The values are in the order in which they were: only the shape has changed. Axes have to be *moved*.")
-    if not close(found, wanted):
-        raise Wrong("the shape is right, but the values are not where they belong: value (b, h, w, c) is the old (b, c, h, w).")
+@exercise("07.4", "half_squares_and_kl")
+def one_factor_for_all(answer) -> None:
+    """Digits, colour pictures and small ones: each squared error counts a half, each nat of KL one."""
+    generator = torch.Generator().manual_seed(8)
+    for shape in ((5, 3, 32, 32), (4, 1, 28, 28), (2, 3, 8, 8)):
+        x, x_hat = torch.rand(2, *shape, generator=generator)
+        mu, logvar = torch.randn(2, shape[0], 6, generator=generator)
+        squares, nats = (x - x_hat).square().flatten(1).sum(1), 0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum(1)
+        wanted = (squares / 2 + nats).mean()
+        found = some(answer(x, x_hat, mu, logvar))
+        if found.ndim:
+            raise Wrong(f"the batch's mean is one number, but yours has the shape {tuple(found.shape)}.")
+        if close(found, wanted, 1e-4):
+            continue
+        values, places = x[0].numel(), x.shape[2] * x.shape[3]
+        slips = {
+            "that is the mean over pixels beside the sum over latents; recon has to be a sum over a picture's values.": squares / (2 * values) + nats,
+            "the ½ is missing: a Gaussian of variance 1 pays half of the squared error.": squares + nats,
+            "you multiply the mean by height times width; the channels count, too.": squares * places / (2 * values) + nats,
+            "you average over the latents; KL is a sum over them.": squares / 2 + nats / 6,
+            "sum within a picture, but average over the batch.": (squares / 2 + nats) * len(x),
+            "recon is summed over the batch; average it, as KL is.": squares * len(x) / 2 + nats,
+            "3072 fits CIFAR-10 only: that is again a factor from one data set.": squares * 3072 / (2 * values) + nats,
+        }
+        if close(found, (squares * 784 / (2 * values) + nats).mean(), 1e-4):
+            raise StillThere(f"For pictures of {values} values a squared error counts {784 / values:.3g} times what it should beside a nat of KL.")
+        for reason, value in slips.items():
+            if close(found, value.mean(), 1e-4):
+                raise Wrong(reason)
+        raise Wrong(f"for pictures {shape[1:]} yours is {found.item():.5g}, not {wanted.item():.5g}.")
 
 
 @exercise("07.5", "picture_error")

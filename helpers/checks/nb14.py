@@ -39,19 +39,20 @@ def skew(answer) -> None:
     """Against quadrature of log |slope| over a uniform u."""
     for a in (0.5, 0.2, 0.9):
         wanted = integrate.quad(lambda u, a=a: math.log(1 / a if u < a else 1 / (1 - a)), 0, 1, points=[a])[0]
+        halves, bits = -0.5 * (math.log(a) + math.log(1 - a)), wanted / math.log(2)
+        slips = {
+            "the sign is wrong: slopes of 1/a and 1/(1 - a) are above 1, so distances grow.": -wanted,
+            "yours is log 2, which is right for a = ½ alone.": math.log(2),
+            "you gave both branches the same weight; an orbit is on the left one the share a of the time.": halves,
+            "average the natural logarithm of the slope; yours is in bits.": bits,
+        }
         found = returned(answer, a, like=wanted, what="the exponent")
         if close(found, wanted):
             continue
-        told = f"for a = {a:g} "
-        if close(found, -wanted):
-            raise Wrong(told + "the sign is wrong: slopes of 1/a and 1/(1 - a) are above 1, so distances grow.")
-        if close(found, math.log(2)):
-            raise Wrong(told + "yours is log 2, which is right for a = ½ alone.")
-        if close(found, -0.5 * (math.log(a) + math.log(1 - a))):
-            raise Wrong(told + "you gave both branches the same weight; an orbit is on the left one the share a of the time.")
-        if close(found, math.log(a * (1 / a) + (1 - a) / (1 - a))) or close(found, wanted / math.log(2)):
-            raise Wrong(told + "average the natural logarithm of the slope, not the slope itself, and not in bits.")
-        raise Wrong(told + f"yours is {found.item():.4g}, not {wanted:.4g}: log(slope) of each branch, weighted by the time spent there.")
+        for reason, value in slips.items():
+            if close(found, value):
+                raise Wrong(f"for a = {a:g} {reason}")
+        raise Wrong(f"for a = {a:g} yours is {found.item():.4g}, not {wanted:.4g}: log(slope) of each branch, weighted by the time spent there.")
 
 
 def cubic_walk(x: float) -> float:

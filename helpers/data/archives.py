@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from helpers.data.dataset import DataError
 from helpers.files import write_atomically
+from helpers.settings import bars_hidden
 
 BROKEN = (OSError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError, NotImplementedError, RuntimeError)
 
@@ -91,7 +92,7 @@ def _extract(archive: Path, folder: Path, progress: bool) -> None:
     """Write all members into an empty folder."""
     if archive.suffix == ".zip":
         with zipfile.ZipFile(archive) as packed:
-            for info in tqdm(packed.infolist(), f"unpacking {archive.name}", unit=" files", disable=not progress):
+            for info in tqdm(packed.infolist(), f"unpacking {archive.name}", unit=" files", disable=not progress or bars_hidden()):
                 packed.extract(info, folder)
     else:
         with tarfile.open(archive) as packed:
@@ -102,7 +103,14 @@ def _extract(archive: Path, folder: Path, progress: bool) -> None:
 def _put(new: Path, place: Path, temporary: Path) -> Path:
     """Move a file or folder into place; what is there moves into `temporary`, which is removed soon."""
     if place.exists() or place.is_symlink():
-        os.replace(place, temporary / f"{new.name}.replaced")
+        former = temporary / f"{new.name}.replaced"
+        os.replace(place, former)
+        try:
+            os.replace(new, place)
+        except BaseException:
+            os.replace(former, place)
+            raise
+        return place
     os.replace(new, place)
     return place
 

@@ -113,7 +113,7 @@ def _labels(entries: Entries, name: str, count: int, path: Path) -> tuple[torch.
         form = f"{labels.dtype} {labels.shape}"
         raise DataError(f"{path}: labels is {form}; expected whole numbers, one for each of {count:,} images.")
     highest, lowest = int(labels.max()), int(labels.min())
-    names = KNOWN[name].class_names if name in KNOWN else tuple(map(str, entries.get("class_names", ())))
+    names = KNOWN[name].class_names if name in KNOWN else tuple(map(str, np.atleast_1d(entries.get("class_names", ()))))
     names = names or tuple(map(str, range(highest + 1)))
     if lowest < 0 or highest >= len(names):
         raise DataError(f"{path}: labels run from {lowest} to {highest}; expected 0 to {len(names) - 1} ({len(names)} classes).")
@@ -125,7 +125,7 @@ def _attributes(entries: Entries, count: int, path: Path) -> tuple[torch.Tensor 
     attributes = entries.get("attributes")
     if attributes is None:
         return None, ()
-    names = tuple(map(str, entries.get("attribute_names", ())))
+    names = tuple(map(str, np.atleast_1d(entries.get("attribute_names", ()))))
     if attributes.shape != (count, len(names)):
         raise DataError(
             f"{path}: attributes is {attributes.shape} with {len(names)} attribute_names; expected ({count}, A) with A names."

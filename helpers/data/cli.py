@@ -82,4 +82,6 @@ def _prepare(arguments: argparse.Namespace) -> None:
         print(f"  {len(dataset):,} images in {seconds:.1f} s ({len(dataset) / seconds:,.0f} images/s)")
         done += 1
     if not done:
-        raise DataError(f"{arguments.name} is not in {folder}. Run: python -m helpers data download {arguments.name}")
+        if arguments.name in KNOWN:
+            raise DataError(f"{arguments.name} is not in {folder}. Run: python -m helpers data download {arguments.name}")
+        raise DataError(f"there is no folder of pictures {arguments.name!r}, and no set of this name. Known: {', '.join(KNOWN)}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -47,8 +48,8 @@ class Dataset:
 
     def subset(self, which: int | slice | Tensor) -> Dataset:
         """Return the first `which` items, or those of a slice, an index tensor (M,) or a mask (N,) bool."""
-        if isinstance(which, int):
-            which = slice(which)
+        if not isinstance(which, slice) and np.ndim(which) == 0:  # a number, NumPy's and torch's included
+            which = slice(int(which))
         columns = ("images", "labels", "attributes", "factors")
         cut = {name: getattr(self, name)[which] for name in columns if getattr(self, name) is not None}
         return replace(self, **cut)

@@ -217,7 +217,8 @@ def _write(answer: requests.Response, file: File, part: Path, start: int, how: H
     total = start + int(promised) if promised.isdecimal() else file.size
     if file.size is not None and total != file.size:
         raise Failed(f"offers {total:,} bytes; the file has {file.size:,}")
-    bar = tqdm(total=total, initial=start, desc=file.name, unit="B", unit_scale=True, disable=not how.progress)
+    hidden = not how.progress or settings.bars_hidden()
+    bar = tqdm(total=total, initial=start, desc=file.name, unit="B", unit_scale=True, disable=hidden)
     with open(part, "ab" if start else "wb") as out, bar:
         for block in answer.iter_content(BLOCK):
             if out.tell() == 0 and _is_html(block):

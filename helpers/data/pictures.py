@@ -19,8 +19,9 @@ from tqdm import tqdm
 
 from helpers.data.dataset import DataError, Dataset
 from helpers.data.known import Allocate, Source
+from helpers.settings import bars_hidden
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 SPLITS = ("train", "test")
 TEST_SHARE = 0.1
 BATCH = 64  # pictures that a thread takes at a time
@@ -32,7 +33,9 @@ Read = Callable[[str], np.ndarray]  # a path goes in, a picture (3, size, size) 
 
 
 def as_rgb(picture: Image.Image) -> Image.Image:
-    """Return any picture as RGB: transparent places become white, 16-bit grey keeps its top 8 bits."""
+    """Return any picture as RGB: transparent places become white, 16-bit grey keeps its top 8 bits; ValueError on floats."""
+    if picture.mode == "F":  # Pillow would cut at 255, which makes a picture in [0, 1] black
+        raise ValueError("its values are floats, and what is white among them is unknown; store it with 8 or 16 bits")
     if picture.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion would cut everything above 255 off
         grey = np.asarray(picture).astype(np.int64).clip(0, 65535)
         return Image.fromarray((grey >> 8).astype(np.uint8)).convert("RGB")
@@ -137,7 +140,7 @@ def _in_threads(work: Callable[[int], None], count: int, progress: bool, title: 
 
     pool = ThreadPoolExecutor(os.cpu_count())
     try:
-        with tqdm(total=count, desc=title, unit=" pictures", disable=not progress) as bar:
+        with tqdm(total=count, desc=title, unit=" pictures", disable=not progress or bars_hidden()) as bar:
             for done in pool.map(several, range(0, count, BATCH)):
                 bar.update(done)
     finally:
@@ -187,7 +190,8 @@ def _key(folder: Path, size: int, split: str, skip_corrupt: bool) -> str:
 def _listed(folder: Path) -> list[str]:
     """Return the names of all pictures below a folder, sorted, with / between their parts."""
     found = []
-    for root, _, files in os.walk(folder):
+    for root, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]  # thumbnails, checkpoints
         below = Path(root).relative_to(folder)
         wanted = (name for name in files if name.lower().endswith(ENDINGS) and not name.startswith("."))
         found += [(below / name).as_posix() for name in wanted]

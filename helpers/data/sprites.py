@@ -23,6 +23,7 @@ from tqdm import tqdm
 from helpers.data.dataset import DataError, Dataset
 from helpers.data.drawing import Canvas, column, hashed, in_groups, turned
 from helpers.data.known import KNOWN, Allocate, Source
+from helpers.settings import bars_hidden
 
 SOURCE = "drawn sprites (drawn stand-in)"
 SHAPE = (1, 64, 64)
@@ -137,7 +138,7 @@ def _fill(images: np.ndarray, path: Path, rows: np.ndarray, count: int, progress
         shape, kind = _header(file)
         if shape != (count, *SHAPE[1:]) or kind != np.uint8:
             raise DataError(f"{path}: imgs is {kind} {shape}; expected uint8 {(count, *SHAPE[1:])}. {_again()}")
-        for start in tqdm(range(0, count, BLOCK), "dsprites", unit=" blocks", disable=not progress):
+        for start in tqdm(range(0, count, BLOCK), "dsprites", unit=" blocks", disable=not progress or bars_hidden()):
             size = min(BLOCK, count - start)
             raw = file.read(size * 64 * 64)
             if len(raw) < size * 64 * 64:

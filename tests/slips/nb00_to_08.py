@@ -114,8 +114,11 @@ def unchained_plan(channels, side, widths, kernel=4, stride=2, padding=1):
     return torch.tensor(rows)
 
 
-def on_its_side(x):
-    return x.permute(0, 3, 2, 1)
+def squares_and_kl(recon, kl=lambda each: each.sum(1)):
+    def answer(x, x_hat, mu, logvar):
+        return (recon((x - x_hat) ** 2) / 2 + kl(0.5 * (mu**2 + logvar.exp() - 1 - logvar))).mean()
+
+    return answer
 
 
 def squared_length(r_a, r_b, omega, t):
@@ -236,8 +239,15 @@ SLIPS = [
     ("07.3", lambda x: x.permute(1, 0, 2, 3).reshape(len(x), -1), "several pictures"),
     ("07.3", lambda x: x.flatten(), "should be"),
     ("07.3", lambda x: None, "returns nothing"),
-    ("07.4", on_its_side, "on their side"),
-    ("07.4", lambda x: on_its_side(x).reshape(len(x), x.shape[2], x.shape[3], -1), "not where they belong"),
+    ("07.4", squares_and_kl(lambda e: e.mean((1, 2, 3))), "mean over pixels"),
+    ("07.4", squares_and_kl(lambda e: 2 * e.sum((1, 2, 3))), "½ is missing"),
+    ("07.4", squares_and_kl(lambda e: e.shape[2] * e.shape[3] * e.mean((1, 2, 3))), "channels count"),
+    ("07.4", squares_and_kl(lambda e: e.sum((1, 2, 3)), lambda kl: kl.mean(1)), "average over the latents"),
+    ("07.4", squares_and_kl(lambda e: len(e) * e.sum((1, 2, 3)), lambda kl: len(kl) * kl.sum(1)), "average over the batch"),
+    ("07.4", squares_and_kl(lambda e: len(e) * e.sum((1, 2, 3))), "as KL is"),
+    ("07.4", squares_and_kl(lambda e: 3072 * e.mean((1, 2, 3))), "fits CIFAR-10 only"),
+    ("07.4", lambda x, x_hat, mu, logvar: (x - x_hat).square().flatten(1).sum(1), "one number"),
+    ("07.4", lambda x, x_hat, mu, logvar: None, "returns nothing"),
     ("07.5", lambda i, y: (i.float() / 255 - y).square().flatten(1).sum(1), "need a sigmoid"),
     ("07.5", lambda i, y: (i.float() / 127.5 - 1 - torch.sigmoid(y)).abs().flatten(1).sum(1), "no output that matches"),
     ("07.5", lambda i, y: (i.float() / 255 - torch.sigmoid(y)).square().flatten(1).mean(1), "too little or too much"),
