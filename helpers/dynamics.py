@@ -269,12 +269,10 @@ def fixed_points(
             break
     z = torch.cat([*there, z])
     z = z[(step(z) - z).norm(dim=1) < tolerance] if len(z) else z
-    kept: list[Tensor] = []
-    for point in z:
-        if all((point - other).norm() >= apart for other in kept):
-            kept.append(point)
-    points = torch.stack(sorted(kept, key=lambda p: p.tolist())) if kept else z.new_zeros(0, eye.shape[0])
-    return FixedPoints(points, jacobian(step, points) if kept else z.new_zeros(0, *eye.shape))
+    points = z[torch.from_numpy(np.lexsort(z.T.flip(0).numpy()))]
+    twins = cKDTree(points.numpy()).query_pairs(apart, output_type="ndarray")  # (M, 2), the smaller place first
+    points = points[torch.from_numpy(~np.isin(np.arange(len(points)), twins[:, 1]))]
+    return FixedPoints(points, jacobian(step, points) if len(points) else z.new_zeros(0, *eye.shape))
 
 
 @torch.no_grad()

@@ -47,7 +47,7 @@ def compact(figure: Figure, form: str) -> bytes | None:
     if form == "JPEG":
         picture.save(small, form, quality=80, optimize=True)
     else:
-        picture.quantize(80, dither=Image.Dither.NONE).save(small, form, optimize=True)
+        picture.quantize(80, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(small, form, optimize=True)
     return small.getvalue()
 
 

@@ -137,9 +137,9 @@ def noise_stability(
 ) -> Stability:
     """Return how far Gaussian noise on the pictures moves codes and reconstructions.
 
-    x̃ = x + σ ε, ε ~ N(0, I)          latent: mean over draws of ‖E(x̃) − E(x)‖²          recon: … of ‖G(E(x̃)) − G(E(x))‖²
+    x̃ = x + σ ε, ε ~ N(0, I)          latent: mean over draws of ‖E(x̃) − E(x)‖²          recon: … of ‖D(E(x̃)) − D(E(x))‖²
 
-    E is the encoder (mu of a VAE), G the decoder: no noise of the model's own enters. x̃ is not clipped, since clipped noise is not
+    E is the encoder (mu of a VAE), D the decoder: no noise of the model's own enters. x̃ is not clipped, since clipped noise is not
     centred and moves codes far more (`corrupted` clips). Every σ gets the same ε, so that curves are smooth. images: N of 2 or
     more; sigmas: (S,), 0 or more; generator: on the CPU. Raises ShapeError, PerturbationError. Built in notebook 13.
     """
@@ -172,7 +172,7 @@ def mean_code(model: Autoencoder | VAE, x: Tensor) -> Tensor:
 
 
 def encoder_jacobian(model: Autoencoder | VAE, images: Tensor, *, chunk: int = 16) -> Tensor:
-    """Return J_E[n, j, i] = ∂z_j / ∂x_i of each picture, (N, Z, D) with D = C·H·W, by torch.func (reverse mode: Z passes).
+    """Return J_E[n, j, i] = ∂z_j / ∂x_i of each picture, (N, Z, P) with P = C·H·W, by torch.func (reverse mode: Z passes).
 
     chunk: pictures at once. Raises ShapeError, PerturbationError. Built in notebook 13.
     """
@@ -185,7 +185,7 @@ def encoder_jacobian(model: Autoencoder | VAE, images: Tensor, *, chunk: int = 1
 
 
 def decoder_jacobian(model: Autoencoder | VAE, z: Tensor, *, chunk: int = 16) -> Tensor:
-    """Return J_G[n, i, j] = ∂x̂_i / ∂z_j at latent points z (N, Z), (N, D, Z), by torch.func (forward mode: Z passes).
+    """Return J_D[n, i, j] = ∂x̂_i / ∂z_j at latent points z (N, Z), (N, P, Z), by torch.func (forward mode: Z passes).
 
     chunk: points at once. Raises ShapeError. Used in notebook 14.
     """
@@ -221,11 +221,11 @@ def gains(model: Autoencoder | VAE, images: Tensor, *, chunk: int = 16) -> Gains
     noise of standard deviation σ:          E‖J η‖² = σ² ‖J‖_F²          (total)
     the worst η with ‖η‖ ≤ ε:          max ‖J η‖² = ε² ‖J‖₂²          (worst)
 
-    for J = J_E and J = J_G J_E, which is never formed: ‖J_G J_E‖_F² = tr(B A) and ‖J_G J_E‖₂² is the largest eigenvalue of B A,
-    with A = J_E J_Eᵀ and B = J_Gᵀ J_G, (Z, Z) each. Raises ShapeError, PerturbationError. Built in notebook 13.
+    for J = J_E and J = J_D J_E, which is never formed: ‖J_D J_E‖_F² = tr(B A) and ‖J_D J_E‖₂² is the largest eigenvalue of B A,
+    with A = J_E J_Eᵀ and B = J_Dᵀ J_D, (Z, Z) each. Raises ShapeError, PerturbationError. Built in notebook 13.
     """
-    J_E, J_G = encoder_jacobian(model, images, chunk=chunk), decoder_jacobian(model, codes(model, images), chunk=chunk)
-    A, B = (J_E @ J_E.mT).double(), (J_G.mT @ J_G).double()
+    J_E, J_D = encoder_jacobian(model, images, chunk=chunk), decoder_jacobian(model, codes(model, images), chunk=chunk)
+    A, B = (J_E @ J_E.mT).double(), (J_D.mT @ J_D).double()
     values, vectors = torch.linalg.eigh(B)
     root = vectors * values.clamp(min=0).sqrt()[:, None] @ vectors.mT  # B^½: root A root is symmetric, with B A's eigenvalues
     found = [Gain(M.diagonal(dim1=1, dim2=2).sum(1).float(), torch.linalg.eigvalsh(M)[:, -1].float()) for M in (A, root @ A @ root)]
@@ -262,7 +262,7 @@ def projected(proposal: Tensor, x: Tensor, epsilon: float, norm: str) -> Tensor:
     d2, room2 = d.square().gather(1, order), room.square().gather(1, order)
     free = d2.flip(1).cumsum(1).flip(1)  # Σ d² of the pixels that have not stopped before the k-th
     spent = room2.cumsum(1) - room2  # Σ room² of those that have
-    s = ((epsilon**2 - spent).clamp(min=0) / free.clamp(min=1e-30)).sqrt()  # (N, D): the answer, if it lies before the k-th stop
+    s = ((epsilon**2 - spent).clamp(min=0) / free.clamp(min=1e-30)).sqrt()  # (N, P): the answer, if it lies before the k-th stop
     first = (s <= stops).to(torch.uint8).argmax(1, keepdim=True)  # the k that it belongs to
     scale = torch.where((s <= stops).any(1, keepdim=True), s.gather(1, first), 1.0).clamp(max=1)
     return (start + scale * d).clamp(0, 1).view_as(x)
@@ -401,7 +401,7 @@ def maximum_damage(
 ) -> Attack:
     """Return the allowed pictures whose code, reconstruction or posterior moves furthest from that of the original.
 
-    max over ‖x̃ − x‖ ≤ ε, x̃ in [0, 1], of ‖E(x̃) − E(x)‖² (on "latent"), ‖G(E(x̃)) − G(E(x))‖² ("recon"), or the symmetric KL
+    max over ‖x̃ − x‖ ≤ ε, x̃ in [0, 1], of ‖E(x̃) − E(x)‖² (on "latent"), ‖D(E(x̃)) − D(E(x))‖² ("recon"), or the symmetric KL
     divergence of the two posteriors ("posterior", VAEs only: `separation`).          (Kuzina and others 2021, unsupervised attacks)
 
     images: (N, C, H, W), uint8 or in [0, 1]; epsilon: the budget, ≥ 0, in pixel values: each pixel's for norm "linf", the root of
@@ -453,7 +453,7 @@ def separation(model: VAE, images: Tensor, others: Tensor) -> Tensor:
 def robust_radius(model: VAE, images: Tensor, others: Tensor, generator: torch.Generator, *, draws: int = 100) -> Tensor:
     """Return the least r for which a VAE is r-robust to the change of each picture into its other, (N,).
 
-    r-robust: P(‖f(x̃) − f(x)‖ ≤ r) > ½, f a *sampled* reconstruction G(mu + σ ε)          (Camuto and others 2021)
+    r-robust: P(‖f(x̃) − f(x)‖ ≤ r) > ½, f a *sampled* reconstruction D(mu + σ ε)          (Camuto and others 2021)
 
     so the least r is the median of ‖f(x̃) − f(x)‖ over independent noise in both, here of `draws` draws. With others = images it
     is what the model's own noise does. Not squared. Raises ShapeError, PerturbationError. Built in notebook 13.
