@@ -57,10 +57,10 @@ def array_source(name: str, split: str, path: Path, size: int | None) -> Source:
 def _entries(path: Path) -> Entries:
     """Return everything in an .npz file. Raises DataError when it is damaged or holds pickled objects."""
     try:
-        opened = np.load(path, allow_pickle=False)
-        if isinstance(opened, np.ndarray):
-            raise DataError(f"{path} is a single array, not an .npz archive. Write it with numpy.savez(path, images=...).")
-        with opened as archive:
+        with open(path, "rb") as file:  # np.load itself leaves a damaged file open
+            archive = np.load(file, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
+                raise DataError(f"{path} is a single array, not an .npz archive. Write it with numpy.savez(path, images=...).")
             return {key: archive[key] for key in archive.files}
     except DataError:
         raise
