@@ -8,10 +8,11 @@ import argparse
 
 import torch
 
-from helpers import fidelity, latent, models, recipes, settings
+from helpers import fidelity, latent, models, settings
 from helpers.data import load
 from helpers.models import ModelConfig, build
 from helpers.training import fit
+from tools import recipes
 
 TRIALS = {
     "cifar10": {

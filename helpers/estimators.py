@@ -76,9 +76,7 @@ def pathwise_gradient(f: Function, mu: Tensor, logvar: Tensor, eps: Tensor) -> G
 
 
 @torch.no_grad()
-def score_gradient(
-    f: Function, mu: Tensor, logvar: Tensor, eps: Tensor, baseline: Tensor | float | None = None
-) -> Gradients:
+def score_gradient(f: Function, mu: Tensor, logvar: Tensor, eps: Tensor, baseline: Tensor | float | None = None) -> Gradients:
     """Return each sample's score-function (REINFORCE) gradient of E f(z), z = mu + sigma · eps, sigma = exp(logvar / 2).
 
     (f(z) − baseline) · eps / sigma   for mu,    (f(z) − baseline) · ½ (eps² − 1)   for logvar     (Williams 1992)

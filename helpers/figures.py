@@ -235,9 +235,7 @@ def computation_graph(
     return ax
 
 
-def heat_table(
-    values: Tensor, rows: Sequence[str], columns: Sequence[str], title: str = "", ax: Axes | None = None
-) -> Axes:
+def heat_table(values: Tensor, rows: Sequence[str], columns: Sequence[str], title: str = "", ax: Axes | None = None) -> Axes:
     """Draw a table of numbers (R, C), the darker the larger, from 0 or less to 1 or more, each written into its field."""
     table = np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values, dtype=float)
     ax = axes(ax, 0.75 * len(columns) + 1.8, 0.32 * len(rows) + 0.9)

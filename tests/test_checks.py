@@ -12,13 +12,14 @@ from slips import SLIPS
 from slips.nb00_to_08 import eigen_kl
 from slips.solutions import answers
 
-from helpers import checks
-from helpers.checks import EXERCISES, ClaimFailed, claim, verdict
+import exercises
+from exercises import EXERCISES, verdict
+from helpers.checks import ClaimFailed, claim
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-for module in sorted((ROOT / "helpers" / "checks").glob("nb*.py")):
-    importlib.import_module(f"helpers.checks.{module.stem}")
+for module in sorted((ROOT / "exercises").glob("nb*.py")):
+    importlib.import_module(f"exercises.{module.stem}")
 
 
 def test_a_true_claim_is_printed(capsys):
@@ -109,13 +110,13 @@ def test_a_second_right_answer_is_right():
 
 
 def test_a_failed_claim_renders_without_a_stack():
-    assert checks.ClaimFailed("✘ no")._render_traceback_() == ["✘ no"]
+    assert ClaimFailed("✘ no")._render_traceback_() == ["✘ no"]
 
 
 def test_an_answer_with_a_gradient_counts_and_one_that_is_no_tensor_is_told():
     weight = torch.tensor([2.0], requires_grad=True)
-    assert checks.returned(lambda x: x * weight, torch.ones(1), like=torch.ones(1), what="x").tolist() == [2.0]
-    assert checks.returned(lambda: torch.ones(2, dtype=torch.bfloat16), like=torch.ones(2), what="x").dtype == torch.float64
+    assert exercises.returned(lambda x: x * weight, torch.ones(1), like=torch.ones(1), what="x").tolist() == [2.0]
+    assert exercises.returned(lambda: torch.ones(2, dtype=torch.bfloat16), like=torch.ones(2), what="x").dtype == torch.float64
     for bad in ("text", {"x": 1}, [torch.ones(2), torch.ones(3)]):
-        with pytest.raises(checks.Wrong, match=f"x should be a tensor, or numbers, but yours is a {type(bad).__name__}"):
-            checks.returned(lambda bad=bad: bad, like=torch.ones(2), what="x")
+        with pytest.raises(exercises.Wrong, match=f"x should be a tensor, or numbers, but yours is a {type(bad).__name__}"):
+            exercises.returned(lambda bad=bad: bad, like=torch.ones(2), what="x")

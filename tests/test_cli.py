@@ -7,13 +7,14 @@ import pytest
 import torch
 from layouts import COLUMNS, write_celeba
 
-from helpers import __main__ as cli
-from helpers import pretrained, recipes, settings, training
+from helpers import pretrained, settings, training
 from helpers.data import to_float
 from helpers.features import FeatureConfig
 from helpers.models import ModelConfig
-from helpers.recipes import Recipe
 from helpers.settings import SettingError
+from tools import __main__ as cli
+from tools import recipes
+from tools.recipes import Recipe
 
 TINY = Recipe("fashion", ModelConfig("vae", "fc", (1, 28, 28), 2, (8,)), epochs=1, batch=500)
 

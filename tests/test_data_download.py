@@ -19,9 +19,11 @@ from pathlib import Path
 import pytest
 from layouts import idx_bytes
 
-from helpers.data import DataError, archives, download
+from helpers.data import DataError
 from helpers.data.known import KNOWN
-from helpers.data.mirrors import FILES, File, Files
+from tools import archives
+from tools.download import download
+from tools.mirrors import FILES, File, Files
 
 DATA = bytes(range(256)) * 1500  # 384,000 bytes
 MD5 = hashlib.md5(DATA).hexdigest()
@@ -286,7 +288,7 @@ def test_a_full_disk_is_explained(server, log, tmp_path, monkeypatch):
     def full(*arguments):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    module = importlib.import_module("helpers.data.download")
+    module = importlib.import_module("tools.download")
     monkeypatch.setattr(module, "_write", full)
     assert "disk is full" in refused(server, tmp_path, "good")
 

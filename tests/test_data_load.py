@@ -11,10 +11,12 @@ import torch
 from layouts import write_celeba, write_idx
 from PIL import Image
 
+import standins
 from helpers import settings
-from helpers.data import DataError, cli, load, standins, status
+from helpers.data import DataError, load, status
 from helpers.data.known import KNOWN
-from helpers.data.sheets import contact_sheet, factor_sheet
+from tools import data_commands as cli
+from tools.data_sheets import contact_sheet, factor_sheet
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +64,7 @@ def test_drawn_faces_have_celebas_attributes():
 def test_factors_are_those_of_the_pictures():
     """Redrawing with the returned factors and the other parameters gives the same pictures."""
     dataset, module = load("mnist", n=30, quiet=True), standins.artist("mnist")
-    parameters = standins.sampled(module, 30, "mnist/train/0")
+    parameters = standins.parameters("mnist", 30, "mnist/train/0")
     columns = dict(zip(dataset.factor_names, dataset.factors.unbind(1), strict=True))
     assert torch.equal(module.draw(parameters | columns), dataset.images)
 
@@ -85,7 +87,8 @@ def test_a_smaller_set_is_the_beginning_of_a_larger_one():
 
 def test_by_default_stand_ins_have_ten_thousand_and_two_thousand(monkeypatch):
     counts = []
-    monkeypatch.setattr(standins, "sampled", lambda module, n, stream: counts.append(n) or module.sample(5, torch.Generator()))
+    draw = standins.parameters
+    monkeypatch.setattr(standins, "parameters", lambda name, n, stream: counts.append(n) or draw(name, 5, stream))
     for name, split in (("mnist", "train"), ("mnist", "test"), ("celeba", "valid")):
         load(name, split, quiet=True)
     assert counts == [10_000, 2_000, 2_000]

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.data import DataError, load, sprites, status
+from helpers.data import DataError, dsprites, load, status
 from helpers.data.sources import find
 from helpers.data.store import is_prepared, open_prepared
+from standins import sprites
 
 COLUMNS = ("color", "shape", "scale", "orientation", "posX", "posY")
 
@@ -111,7 +112,7 @@ def write_archive(folder, count: int = 40, place: str = "dsprites", **changes) -
         "latents_classes": classes,
         "latents_values": values,
     } | changes
-    path = folder / place / sprites.NAME
+    path = folder / place / dsprites.NAME
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, **{name: array for name, array in entries.items() if array is not None})
     return entries
@@ -133,7 +134,7 @@ def test_the_archive_opens_pixel_for_pixel_and_is_never_unpickled(place, tmp_pat
     seen = []
     for split, count in (("train", 36), ("test", 4)):
         dataset = find("dsprites", split, tmp_path).decode()
-        rows = sprites.split_rows(40, split)
+        rows = dsprites.split_rows(40, split)
         seen += rows.tolist()
         assert len(dataset) == count == len(rows)
         assert np.array_equal(dataset.images.numpy()[:, 0], 255 * written["imgs"][rows])
@@ -144,13 +145,13 @@ def test_the_archive_opens_pixel_for_pixel_and_is_never_unpickled(place, tmp_pat
 
 
 def test_more_pictures_than_a_block_and_a_shuffled_order(tmp_path, monkeypatch):
-    monkeypatch.setattr(sprites, "BLOCK", 16)
+    monkeypatch.setattr(dsprites, "BLOCK", 16)
     written = write_archive(tmp_path, 100)
     dataset = find("dsprites", "train", tmp_path).decode()
-    assert np.array_equal(dataset.images.numpy()[:, 0], 255 * written["imgs"][sprites.split_rows(100, "train")])
-    order = sprites.split_rows(10_000, "train")
+    assert np.array_equal(dataset.images.numpy()[:, 0], 255 * written["imgs"][dsprites.split_rows(100, "train")])
+    order = dsprites.split_rows(10_000, "train")
     assert abs(np.corrcoef(order, np.arange(len(order)))[0, 1]) < 0.06
-    assert order[:3].tolist() == sprites.split_rows(10_000, "train")[:3].tolist()
+    assert order[:3].tolist() == dsprites.split_rows(10_000, "train")[:3].tolist()
 
 
 def test_the_prepared_store_keeps_factors(tmp_path):
@@ -159,7 +160,7 @@ def test_the_prepared_store_keeps_factors(tmp_path):
     first, again = open_prepared(source, tmp_path, False), open_prepared(source, tmp_path, False)
     assert is_prepared(source, tmp_path) and torch.equal(first.factors, again.factors)
     assert again.factor_names == tuple(sprites.FACTORS)
-    assert np.allclose(again.factors, written["latents_values"][sprites.split_rows(40, "train"), 1:])
+    assert np.allclose(again.factors, written["latents_values"][dsprites.split_rows(40, "train"), 1:])
 
 
 def test_load_and_the_table_use_it(tmp_path, monkeypatch, capsys):
@@ -196,7 +197,7 @@ def test_an_archive_that_is_laid_out_otherwise_is_refused(changes, words, tmp_pa
 @pytest.mark.parametrize("keep", [0, 10, 300, 3000])
 def test_a_truncated_archive_is_named_with_its_size(keep, tmp_path):
     write_archive(tmp_path)
-    path = tmp_path / "dsprites" / sprites.NAME
+    path = tmp_path / "dsprites" / dsprites.NAME
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(DataError) as caught:
         find("dsprites", "test", tmp_path).decode()
@@ -205,7 +206,7 @@ def test_a_truncated_archive_is_named_with_its_size(keep, tmp_path):
 
 def test_pictures_that_end_too_early_are_named(tmp_path):
     write_archive(tmp_path)
-    path = tmp_path / "dsprites" / sprites.NAME
+    path = tmp_path / "dsprites" / dsprites.NAME
     with zipfile.ZipFile(path) as archive:
         entries = {name: archive.read(name) for name in archive.namelist()}
     entries["imgs.npy"] = entries["imgs.npy"][:-4096]

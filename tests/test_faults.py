@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from helpers import __main__ as cli
-from helpers import pretrained, recipes, training
+from helpers import pretrained, training
 from helpers.models import ModelConfig, build
-from helpers.recipes import Recipe
 from helpers.training import OutOfMemory, fit
+from tools import __main__ as cli
+from tools import recipes
+from tools.recipes import Recipe
 
 ROOT = Path(__file__).parent.parent
 CONFIG = ModelConfig("vae", "fc", (1, 8, 8), latent=2, widths=(16,))

@@ -9,7 +9,7 @@ from skimage.morphology import skeletonize
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
-from helpers.data import digits, garments
+from standins import digits, garments
 
 BOTH = pytest.mark.parametrize("stand_in", [garments, digits], ids=["garments", "digits"])
 

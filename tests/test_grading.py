@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 
-from helpers import __main__ as cli
-from helpers import grading
-from helpers.grading import ASK, GradeError, Report, Watch, grade, said
+from tools import __main__ as cli
+from tools import grading
+from tools.grading import ASK, GradeError, Report, Watch, grade, said
 
 SOLVED = "def bytes_to_unit(images):\n    return images.to(torch.float32) / 255"
 WRONG = "def tile(images, rows, columns):\n    return images.reshape(images.shape[1], rows * images.shape[2], -1)"
@@ -76,7 +76,7 @@ def asked(source: str, cuts: int = 1) -> tuple[str, str]:
     return said("00.1", nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("stream", text=part) for part in parts]), "abc")
 
 
-@pytest.mark.parametrize("noise", ["print([0.5, 1])", "print('half a line', end='')", "print('[\"solved\", \"me\"]')"])
+@pytest.mark.parametrize("noise", ["print([0.5, 1])", "print('half a line', end='')", 'print(\'["solved", "me"]\')'])
 @pytest.mark.parametrize("cuts", [1, 5])
 def test_what_an_answer_prints_is_no_verdict_and_breaks_none(noise, cuts):
     solved = "\n    ".join(["import torch\ndef bytes_to_unit(images):", noise, "return images.to(torch.float32) / 255"])

@@ -1,5 +1,5 @@
-"""What the modules of helpers/ promise each other: the README's table names them all, none imports from one below it, all explain
-themselves, and no function is longer than a page."""
+"""What the modules promise each other: imports run one way, the README's table names those of helpers/, all explain themselves,
+and no function is longer than a page."""
 
 import ast
 import re
@@ -9,18 +9,26 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FILES = sorted((ROOT / "helpers").rglob("*.py"))
+PACKAGES = ("standins", "helpers", "exercises", "tools")  # each may import from itself and from those before it
+FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+HELPERS = [path for path in FILES if path.is_relative_to(ROOT / "helpers")]
 LONGEST = 60  # lines of a function, its docstring included
 
 
+def package_of(path: Path) -> str:
+    """Return the package of a file; `helpers/__main__.py` is the door to tools/, and counts as part of it."""
+    parts = path.relative_to(ROOT).parts
+    return "tools" if parts == ("helpers", "__main__.py") else parts[0]
+
+
 def module_of(path: Path) -> str:
-    """Return the name that the README's table gives the module of a file: `latent`, or `data` for all that lies in data/."""
+    """Return the name that the README's table gives a module of helpers/: `latent`, or `data` for all that lies in data/."""
     return path.relative_to(ROOT / "helpers").parts[0].removesuffix(".py")
 
 
 def of_an_exercise(path: Path) -> bool:
-    """Return whether a file holds a notebook's checks: they are loaded by name, when asked for, and so may use every module."""
-    return path.parent.name == "checks" and path.stem != "__init__"
+    """Return whether a file holds a notebook's checks."""
+    return path.parent.name == "exercises" and path.stem != "__init__"
 
 
 def table() -> list[str]:
@@ -30,15 +38,15 @@ def table() -> list[str]:
     return ["__init__"] + [name.rstrip("/") for row in rows for name in re.findall(r"`([\w/]+)`", row.split("|")[1])]
 
 
-def imported(tree: ast.Module) -> Iterator[str]:
-    """Yield the modules of helpers/ that a file imports from, at its top or inside a function."""
-    for node in ast.walk(tree):
+def imported(path: Path) -> Iterator[str]:
+    """Yield the dotted names that a file imports, at its top or inside a function, and those it loads by a constant name."""
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[1] for alias in node.names if alias.name.startswith("helpers."))
-        elif isinstance(node, ast.ImportFrom) and node.module == "helpers":
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module.startswith("helpers."):
-            yield node.module.split(".")[1]
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("import_module", "run_module"):
+            yield ast.unparse(node.args[0]).strip("f\"'")
 
 
 def public(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.ClassDef]:
@@ -51,14 +59,22 @@ def public(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.ClassDef]:
 
 
 def test_the_readme_names_every_module_once():
-    assert sorted(table()) == sorted({module_of(path) for path in FILES})
+    assert sorted(table()) == sorted({module_of(path) for path in HELPERS} - {"__main__"})
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_module_imports_only_from_those_above_it(path):
+def test_imports_run_one_way(path):
+    own = PACKAGES.index(package_of(path))
+    wrong = [name for name in imported(path) if name.split(".")[0] in PACKAGES[own + 1 :] + ("tests", "docs", "answers")]
+    assert not wrong, f"{package_of(path)} stands before {', '.join(wrong)}, and imports from it"
+
+
+@pytest.mark.parametrize("path", HELPERS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_of_helpers_imports_only_from_those_above_it(path):
     places = {name: place for place, name in enumerate(table())}
-    own = len(places) if of_an_exercise(path) else places.get(module_of(path), len(places))
-    below = {name for name in imported(ast.parse(path.read_text())) if places.get(name, -1) > own}
+    own = places.get(module_of(path), len(places))
+    used = {name.split(".")[1] for name in imported(path) if name.startswith("helpers.")}
+    below = {name for name in used if places.get(name, -1) > own}
     assert not below, f"it stands above {', '.join(sorted(below))} in the README's table, and imports from it"
 
 

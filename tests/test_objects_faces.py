@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.linear_model import RidgeClassifier
 
-from helpers.data import faces, objects
+from standins import faces, objects
 
 # The 40 attributes of list_attr_celeba.txt, in its order and spelling.
 CELEBA = """
@@ -159,9 +159,7 @@ def test_glasses_hat_and_blond_hair_change_what_they_should():
     assert glasses[:, 24:40].float().mean() > 0.12 and not glasses[:, :20].any() and not glasses[:, 46:].any()
     hat = changed_pixels(faces, p, hat=1)
     assert hat[:, :14, 20:44].float().mean() > 0.8 and not hat[:, 34:, 20:44].any()
-    dark, blond = (
-        faces.draw(p | {"hair_colour": torch.full((60,), float(c))}).float() for c in (faces.BLACK, faces.BLOND)
-    )
+    dark, blond = (faces.draw(p | {"hair_colour": torch.full((60,), float(c))}).float() for c in (faces.BLACK, faces.BLOND))
     crown = (blond - dark)[:, :, 3:9, 28:36].mean((0, 2, 3))
     assert crown[0] > 80 and crown[0] > crown[2] + 40  # brighter, and yellow
     assert torch.equal(dark[:, :, 42:46, 30:34], blond[:, :, 42:46, 30:34])

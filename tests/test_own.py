@@ -8,10 +8,12 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from helpers import __main__ as cli
-from helpers import models, own, pretrained, recipes, training
+from helpers import models, pretrained, training
 from helpers.data import DataError, load
 from helpers.models import ModelConfig
+from tools import __main__ as cli
+from tools import own_images as own
+from tools import recipes
 
 
 def blob(number: int, side: int = 40, mode: str = "RGB") -> Image.Image:

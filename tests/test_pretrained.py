@@ -9,7 +9,7 @@ import torch
 from helpers import objective, pretrained
 from helpers.models import ModelConfig, build, parameter_count
 from helpers.pretrained import Codes, WeightsError
-from helpers.recipes import recipe
+from tools.recipes import recipe
 
 
 @pytest.mark.parametrize("name", pretrained.names())

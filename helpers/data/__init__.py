@@ -6,15 +6,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
 
+import standins
 from helpers import settings
-from helpers.data import sources, standins, store
+from helpers.data import sources, store
 from helpers.data.dataset import DataError, Dataset, to_float
-from helpers.data.download import download
 from helpers.data.inventory import status
 from helpers.data.known import KNOWN
 
-__all__ = ["DataError", "Dataset", "download", "load", "status", "to_float"]
+__all__ = ["DataError", "Dataset", "load", "standin", "status", "to_float"]
+
+COUNTS = {"train": 10_000, "valid": 2_000, "test": 2_000}  # of a stand-in, where no number is asked for
 
 
 def load(
@@ -47,8 +51,8 @@ def load(
     if source is not None:
         dataset = _first(store.open_prepared(source, settings.data_folder(), progress=not quiet), n)
     elif str(name) in KNOWN:
-        dataset = standins.standin(str(name), split, n, settings.seed() if seed is None else seed)
-        dataset = replace(dataset, images=standins.resized(dataset.images, size))
+        dataset = standin(str(name), split, n, settings.seed() if seed is None else seed)
+        dataset = replace(dataset, images=resized(dataset.images, size))
     else:
         raise DataError(
             f"There is no picture set {str(name)!r}. Known: {', '.join(KNOWN)}. The path of a folder of pictures works too, "
@@ -57,6 +61,24 @@ def load(
     if not quiet:
         print(dataset.describe())
     return dataset
+
+
+def standin(name: str, split: str, n: int | None, seed: int) -> Dataset:
+    """Return n drawn images of a known set (default: 10,000 to train, 2,000 otherwise), the same for the same name, split and seed.
+
+    Raises DataError when there is no such split.
+    """
+    if split not in KNOWN[name].splits:
+        raise DataError(f"{name} has no split {split!r}. It has: {', '.join(KNOWN[name].splits)}.")
+    return Dataset(name, split, is_real=False, **vars(standins.generate(name, split, n or COUNTS[split], seed)))
+
+
+def resized(images: Tensor, size: int) -> Tensor:
+    """Return images (N, C, H, W) uint8 at another size, antialiased."""
+    if images.shape[-1] == size:
+        return images
+    smooth = [interpolate(block.float(), (size, size), mode="bicubic", antialias=True) for block in images.split(256)]
+    return torch.cat([block.round_().clamp_(0, 255).to(torch.uint8) for block in smooth])
 
 
 def _first(dataset: Dataset, n: int | None) -> Dataset:

@@ -75,9 +75,7 @@ def _table_path(base: Path, stem: str) -> Path:
     )
 
 
-def _read(
-    split: str, names: list[str], tables: tuple[Path, Path], decoder: Decoder, progress: bool, allocate: Allocate
-) -> Dataset:
+def _read(split: str, names: list[str], tables: tuple[Path, Path], decoder: Decoder, progress: bool, allocate: Allocate) -> Dataset:
     """Read the tables, check that they fit the pictures, and decode the pictures of one split."""
     attribute_names, attributes = _read_table(tables[0])
     _, partition = _read_table(tables[1])
@@ -88,9 +86,7 @@ def _read(
     images, kept, note = decoder.decode(chosen, progress, allocate)
     title = "CelebA" if len(names) == len(attributes) else f"CelebA ({len(names):,} of {len(attributes):,} pictures)"
     signs = _signs(kept, attributes, len(attribute_names), tables[0])
-    return Dataset(
-        "celeba", split, torch.from_numpy(images), title + note, True, attributes=signs, attribute_names=attribute_names
-    )
+    return Dataset("celeba", split, torch.from_numpy(images), title + note, True, attributes=signs, attribute_names=attribute_names)
 
 
 def _read_table(path: Path) -> tuple[tuple[str, ...], Table]:

@@ -9,13 +9,13 @@ from helpers import settings
 from helpers.data.arrays import array_splits
 from helpers.data.celeba import FOLDER as CELEBA_FOLDER
 from helpers.data.dataset import DataError
+from helpers.data.dsprites import FOLDERS as DSPRITES_FOLDERS
+from helpers.data.dsprites import NAME as DSPRITES
 from helpers.data.known import KNOWN
 from helpers.data.official import CIFAR_FOLDER, IDX_FOLDERS
 from helpers.data.sources import NoSplit, find
-from helpers.data.sprites import FOLDERS as DSPRITES_FOLDERS
-from helpers.data.sprites import NAME as DSPRITES
-from helpers.data.standins import artist
 from helpers.data.store import is_prepared
+from standins import artist
 
 NOTEBOOKS = dict.fromkeys(("00", "01", "03", "04", "05", "06"), ("fashion",)) | {
     "07": ("cifar10",), "08": ("fashion", "cifar10"), "09": ("celeba",), "10": ("mnist",), "11": ("dsprites", "celeba"),

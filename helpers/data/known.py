@@ -19,16 +19,15 @@ class NoSplit(DataError):
 
 @dataclass(frozen=True)
 class Known:
-    """What is fixed about a set: its title, the shape (C, H, W) of a picture, its splits and class names.
+    """What is fixed about a set: its title, the shape (C, H, W) of an image, its splits and class names.
 
-    standin: the module in helpers/data that draws its stand-in; resizable: whether another size than that may be asked for
+    resizable: whether another size than that may be asked for
     """
 
     title: str
     shape: tuple[int, int, int]
     splits: tuple[str, ...]
     class_names: tuple[str, ...]
-    standin: str
     resizable: bool = False
 
 
@@ -38,18 +37,16 @@ KNOWN = {
         (1, 28, 28),
         ("train", "test"),
         ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
-        "garments",
     ),
-    "mnist": Known("MNIST", (1, 28, 28), ("train", "test"), tuple("0123456789"), "digits"),
+    "mnist": Known("MNIST", (1, 28, 28), ("train", "test"), tuple("0123456789")),
     "cifar10": Known(
         "CIFAR-10",
         (3, 32, 32),
         ("train", "test"),
         tuple("airplane automobile bird cat deer dog frog horse ship truck".split()),
-        "objects",
     ),
-    "celeba": Known("CelebA", (3, 64, 64), ("train", "valid", "test"), (), "faces", resizable=True),
-    "dsprites": Known("dSprites", (1, 64, 64), ("train", "test"), (), "sprites"),
+    "celeba": Known("CelebA", (3, 64, 64), ("train", "valid", "test"), (), resizable=True),
+    "dsprites": Known("dSprites", (1, 64, 64), ("train", "test"), ()),
 }
 
 Allocate = Callable[[tuple[int, ...]], np.ndarray]  # a shape goes in, an array of uint8 to be filled comes out

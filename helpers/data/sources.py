@@ -7,10 +7,10 @@ from pathlib import Path
 from helpers.data.arrays import array_source, array_splits
 from helpers.data.celeba import celeba_source
 from helpers.data.dataset import DataError
+from helpers.data.dsprites import dsprites_source
 from helpers.data.known import KNOWN, NoSplit, Source
 from helpers.data.official import cifar_source, idx_source
 from helpers.data.pictures import folder_source
-from helpers.data.sprites import dsprites_source
 
 FOLDER_SIZE = 64  # of one's own pictures, where no other size is asked for
 
@@ -31,9 +31,7 @@ def picture_size(name: str, size: int | None) -> int | None:
     return size or known.shape[1]
 
 
-def find(
-    name: str | Path, split: str, folder: Path, size: int | None = None, *, skip_corrupt: bool = False
-) -> Source | None:
+def find(name: str | Path, split: str, folder: Path, size: int | None = None, *, skip_corrupt: bool = False) -> Source | None:
     """Return the real set of this name where this machine has it: arrays first, then the official files, then a folder.
 
     name: one of KNOWN, the name of one's own arrays, or the path of a folder of pictures

@@ -1,0 +1,205 @@
+"""The course from the command line: `python -m helpers data …`, `train`, `draw`, `scores`, `grade`; thin, over its functions."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import sys
+import warnings
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import matplotlib
+import torch
+
+from helpers import pretrained
+from helpers.data import DataError, load
+from helpers.models import ConfigError
+from helpers.pretrained import WeightsError
+from helpers.settings import SettingError
+from helpers.training import CheckpointError, OutOfMemory, TrainingDiverged, first_process
+from tools import data_commands, grading, model_sheets, own_images, recipes
+from tools.grading import GradeError
+
+TOLD = (DataError, WeightsError, SettingError, ConfigError, CheckpointError, TrainingDiverged, OutOfMemory, GradeError)
+OWN = ("model", "size", "latent", "beta", "mirrored", "skip_corrupt")  # what only a model of one's own pictures lets one choose
+
+
+def train(arguments: argparse.Namespace) -> None:
+    """Train a shipped model, or one of one's own pictures, and say where it is; of several processes, the first one speaks."""
+    choose_device(arguments.device)
+    if arguments.data is not None:
+        choose_data(arguments.data)
+    chosen = {key: getattr(arguments, key) for key in OWN if getattr(arguments, key) is not None}
+    length = {key: getattr(arguments, key) for key in ("runs", "epochs", "steps")}
+    with open(os.devnull, "w") as nowhere, redirect_stdout(sys.stdout if first_process() else nowhere):
+        if own_images.is_here(arguments.name):
+            path = own_images.train(arguments.name, out=arguments.out or Path("runs"), **length, **chosen)
+        else:
+            recipes.recipe(arguments.name)
+            refuse(arguments.name, chosen)
+            path = recipes.train(arguments.name, out=arguments.out or pretrained.FOLDER, **length)
+    if path:
+        print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
+
+
+def refuse(name: str, chosen: dict) -> None:
+    """Raise SettingError when something was chosen that a shipped model's recipe has settled."""
+    if chosen:
+        told = ", ".join("--name" if key == "model" else f"--{key.replace('_', '-')}" for key in chosen)
+        raise SettingError(f"{name} is trained as its recipe says; {told} can be chosen for a folder of your own pictures only.")
+
+
+def choose_device(name: str) -> None:
+    """Let this process train on a device, as `VAE_COURSE_DEVICE` does. Raises SettingError where there is no such device."""
+    here = {"auto": True, "cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not here[name]:
+        others = ", ".join(key for key, present in here.items() if present)
+        raise SettingError(f"there is no {name} device here, or this PyTorch cannot use it. Choose one of: {others}.")
+    if name != "auto":
+        os.environ["VAE_COURSE_DEVICE"] = "cpu" if name == "cpu" else ""
+
+
+def choose_data(folder: Path) -> None:
+    """Let this process look for real data in a folder, as `VAE_COURSE_DATA` does. Raises SettingError where it is none."""
+    if not folder.is_dir():
+        raise SettingError(f"there is no folder {folder} to take data from. What belongs into it: python -m helpers data status")
+    os.environ["VAE_COURSE_DATA"] = str(folder)
+
+
+def scores(arguments: argparse.Namespace) -> None:
+    """Evaluate a model on the held-out pictures of this machine, beside what its card records."""
+    shipped = pretrained.FOLDER if arguments.name in pretrained.names() else None
+    folder = arguments.out or shipped or pretrained.folder_of(arguments.name, Path("runs"))
+    about = pretrained.card(arguments.name, folder)
+    if arguments.name in recipes.RECIPES:
+        held_out = load(about["recipe"]["data"], about["recipe"].get("held_out", "test"))
+    else:
+        held_out = own_images.held_out_of(arguments.name, folder)
+    found = recipes.score(pretrained.load(arguments.name, folder), held_out, about["recipe"].get("features"))
+    print(f"recorded on {about['data']}")
+    for key, value in found.items():
+        recorded = about["scores"].get(key)
+        print(f"{key:>12}: recorded {'–' if recorded is None else format(recorded, '.3f'):>10}   now {value:10.3f}")
+
+
+def draw(arguments: argparse.Namespace) -> None:
+    """Write sheets of what a model draws, and say where they are."""
+    matplotlib.use("agg")  # into files: there may be no screen
+    folder = pretrained.folder_of(arguments.name, arguments.out)
+    print(pretrained.describe(arguments.name, folder))
+    pictures = own_images.held_out_of(arguments.name, folder, arguments.pictures) if arguments.pictures else None
+    for path in model_sheets.draw(arguments.name, folder, arguments.out, pictures):
+        print(f"wrote {path}")
+
+
+def grade(arguments: argparse.Namespace) -> None:
+    """Run students' copies of notebooks, and say of each exercise whether it is solved; a bad file does not stop the others."""
+    found, bad = [], []
+    for path in arguments.notebooks:
+        try:
+            report = grading.grade(path, arguments.limit)
+        except GradeError as error:
+            bad.append(str(error))
+            found.append({"notebook": str(path), "error": str(error)})
+            if not arguments.json and len(arguments.notebooks) > 1:
+                print(f"{path} · not graded: {error}", flush=True)
+            continue
+        found.append(report.to_dict())
+        if not arguments.json:
+            print(report, flush=True)
+    if arguments.json:
+        print(json.dumps(found, indent=1, ensure_ascii=False))
+    if bad:
+        raise GradeError(bad[0] if len(bad) == 1 else f"{len(bad)} of {len(found)} files could not be graded: " + " ".join(bad))
+
+
+def positive(text: str) -> int:
+    """Return a whole number of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def weight(text: str) -> float:
+    """Return a finite number of at least 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number of at least 0")
+    return number
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line's grammar."""
+    top = argparse.ArgumentParser(prog="python -m helpers", description=__doc__)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    data_commands.add_commands(commands)
+    one = commands.add_parser("train", help="train a shipped model as its recipe says, or a VAE on a folder of your own pictures")
+    names = ", ".join(recipes.RECIPES)
+    one.add_argument("name", metavar="NAME", help=f"{names}; or a folder of pictures, or the name of your own arrays")
+    one.add_argument("--epochs", type=positive, help="instead of the recipe's")
+    one.add_argument("--steps", type=positive, help="a trial: end after so many optimiser steps (needs --out, if not of a folder)")
+    one.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="what to train on (default: auto)")
+    one.add_argument("--data", type=Path, metavar="FOLDER", help="where the data is, instead of VAE_COURSE_DATA")
+    one.add_argument("--runs", type=Path, default=Path("runs"), help="where checkpoints go (default: runs)")
+    one.add_argument("--out", type=Path, help="where weights go (default: helpers/weights; of your own pictures: runs)")
+    add_own(one.add_argument_group("for your own pictures only"))
+    one.set_defaults(run=train)
+    two = commands.add_parser("scores", help="evaluate a model beside its recorded scores")
+    two.add_argument("name", metavar="NAME", help=", ".join(pretrained.names()) + "; or a model of your own")
+    two.add_argument("--out", type=Path, help="where its weights are (default: helpers/weights, then runs)")
+    two.set_defaults(run=scores)
+    four = commands.add_parser("draw", help="write sheets of what a model draws: samples, interpolations, traversals")
+    four.add_argument("name", metavar="NAME", help="a model of your own, or a shipped one")
+    four.add_argument("--out", type=Path, default=Path("runs"), help="where your models are, and the sheets go (default: runs)")
+    four.add_argument("--pictures", metavar="FOLDER", help="redraw held-out pictures of this folder, too")
+    four.set_defaults(run=draw)
+    three = commands.add_parser("grade", help="run students' copies of notebooks and report each exercise")
+    three.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK")
+    three.add_argument("--limit", type=positive, default=600, help="seconds for one notebook (default: 600)")
+    three.add_argument("--json", action="store_true", help="for a program to read")
+    three.set_defaults(run=grade)
+    return top
+
+
+def add_own(group: argparse._ArgumentGroup) -> None:
+    """Add what can be chosen for one's own pictures; nothing stands for the default of `own_images.train`."""
+    group.add_argument("--name", dest="model", metavar="NAME", help="of the model (default: the folder's)")
+    group.add_argument("--size", type=positive, help="height and width in pixels (default: 64)")
+    group.add_argument("--latent", type=positive, help="how many latents (default: 64)")
+    group.add_argument("--beta", type=weight, help="the weight of the KL term (default: 1)")
+    group.add_argument("--mirrored", action="store_const", const=True, help="train on each picture left and right exchanged, too")
+    group.add_argument("--skip-corrupt", action="store_const", const=True, help="leave pictures out that cannot be decoded")
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run one command; return the exit status. Errors and warnings meant for people are printed without lines of code."""
+    arguments = parser().parse_args(words)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a console or a pipe that knows no ✔ shows ?
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = warn
+            arguments.run(arguments)
+    except (*TOLD, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped by hand", file=sys.stderr)
+        return 130
+    return 0
+
+
+def warn(message: Warning | str, *_, **__) -> None:
+    """Print a warning as a sentence."""
+    print(f"warning: {message}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

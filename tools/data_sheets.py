@@ -1,0 +1,101 @@
+"""Contact sheets: a Dataset, or a stand-in's factors, go in; one labelled picture (PIL) to look at comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import ModuleType
+
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from helpers.data.dataset import DataError, Dataset
+from helpers.data.known import KNOWN
+from standins import artist, parameters
+
+PAPER, INK, FAINT = "white", "#222222", "#777777"
+MARGIN, GUTTER = 24, 4  # pixels of the sheet
+TITLE, LABEL = 20, 16  # heights of letters
+CANDIDATES = 32  # drawn pictures among which a factor's row is chosen
+
+
+def contact_sheet(dataset: Dataset, rows: int | None = None, columns: int = 16, scale: int | None = None) -> Image.Image:
+    """Return a sheet of rows × columns pictures, each pixel `scale` wide; where there are classes, one class in each row.
+
+    Default: as many rows as classes, or 10, and pictures about 64 pixels wide.
+    """
+    names = dataset.class_names if dataset.labels is not None else ()
+    rows = rows or min(len(names), 20) or 10
+    if names:
+        picks = [(dataset.labels == row % len(names)).nonzero().flatten()[:columns] for row in range(rows)]
+        labels = [names[row % len(names)] for row in range(rows)]
+    else:
+        picks = list(torch.arange(min(rows * columns, len(dataset))).split(columns))
+        labels = [""] * len(picks)
+    return _sheet(dataset.describe(), labels, [dataset.images[pick] for pick in picks], columns, scale)
+
+
+def factor_sheet(name: str, seed: int = 0, columns: int = 11, scale: int | None = None) -> Image.Image:
+    """Return a sheet with one factor of a stand-in in each row, from its low to its high end, everything else fixed.
+
+    The rows show the same picture, unless a factor does not show on it (a sleeve on a shoe): then one where it does.
+    Raises DataError when there is no such stand-in.
+    """
+    if name not in KNOWN:
+        raise DataError(f"There is no stand-in for {name!r}. Known: {', '.join(KNOWN)}.")
+    module = artist(name)
+    candidates = parameters(name, CANDIDATES, f"{name}/factors/{seed}")
+    effects = _effects(module, candidates)
+    relative = effects / effects.amax(1, keepdim=True).clamp(min=1e-6)
+    common = int(relative.clamp(max=0.5).sum(0).argmax())  # where most factors show
+    rows = []
+    for row, (factor, (low, high)) in enumerate(module.FACTORS.items()):
+        chosen = common if relative[row, common] > 0.2 else int(effects[row].argmax())
+        fixed = {key: values[chosen].repeat(columns) for key, values in candidates.items()}
+        rows.append(fixed | {factor: torch.linspace(low, high, columns)})
+    strips = module.draw({key: torch.cat([row[key] for row in rows]) for key in candidates}).split(columns)
+    labels = [f"{factor}\n{low:g} … {high:g}" for factor, (low, high) in module.FACTORS.items()]
+    return _sheet(f"{name} · {module.SOURCE} · one factor in each row", labels, strips, columns, scale)
+
+
+def _effects(module: ModuleType, candidates: dict[str, Tensor]) -> Tensor:
+    """Return how much each candidate changes from one end of each factor to the other: (F, candidates), mean difference."""
+    count = len(next(iter(candidates.values())))
+    variants = [
+        candidates | {factor: torch.full((count,), end)} for factor, ends in module.FACTORS.items() for end in ends
+    ]  # low, high, low, high, …
+    pictures = module.draw({key: torch.cat([variant[key] for variant in variants]) for key in candidates})
+    low, high = pictures.float().view(len(module.FACTORS), 2, count, -1).unbind(1)
+    return (low - high).abs().mean(2)
+
+
+def _sheet(title: str, labels: Sequence[str], strips: Sequence[Tensor], columns: int, scale: int | None) -> Image.Image:
+    """Return strips (≤ columns, C, H, W) uint8 as labelled rows under a title."""
+    title = title.replace("×", "x")  # Pillow's own font has no ×
+    height, width = strips[0].shape[-2:]
+    scale = scale or max(1, round(64 / width))
+    cell_height, cell_width = height * scale + GUTTER, width * scale + GUTTER
+    font, large = ImageFont.load_default(LABEL), ImageFont.load_default(TITLE)
+    left = MARGIN + max(_width(label, font) for label in labels) + (12 if any(labels) else 0)
+    top = MARGIN + TITLE + 20
+    across = max(left + columns * cell_width - GUTTER, MARGIN + _width(title, large))
+    sheet = Image.new("RGB", (across + MARGIN, top + len(strips) * cell_height - GUTTER + MARGIN), PAPER)
+    pen = ImageDraw.Draw(sheet)
+    pen.text((MARGIN, MARGIN), title, fill=INK, font=large)
+    for row, (label, strip) in enumerate(zip(labels, strips, strict=True)):
+        y = top + row * cell_height
+        pen.multiline_text((left - 12, y + height * scale / 2), label, INK, font, anchor="rm", align="right", spacing=4)
+        for column, picture in enumerate(strip):
+            sheet.paste(_picture(picture, scale), (left + column * cell_width, y))
+    return sheet
+
+
+def _width(text: str, font: ImageFont.FreeTypeFont) -> int:
+    return int(max(font.getlength(line) for line in text.split("\n")))
+
+
+def _picture(pixels: Tensor, scale: int) -> Image.Image:
+    """Return one picture (C, H, W) uint8 enlarged by a whole factor, its pixels kept sharp."""
+    array = pixels.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy()
+    picture = Image.fromarray(array)
+    return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
