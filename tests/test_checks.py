@@ -1,11 +1,10 @@
-"""Claims, and every exercise tried both ways: as handed out, and solved."""
+"""Every exercise tried both ways: as handed out, and solved."""
 
 import ast
 import importlib
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from slips import SLIPS
@@ -14,30 +13,11 @@ from slips.solutions import answers
 
 import exercises
 from exercises import EXERCISES, verdict
-from helpers.checks import ClaimFailed, claim
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 for module in sorted((ROOT / "exercises").glob("nb*.py")):
     importlib.import_module(f"exercises.{module.stem}")
-
-
-def test_a_true_claim_is_printed(capsys):
-    claim("Water is wet", True)
-    claim("Scalars of libraries count", np.bool_(True))
-    claim("… torch's too", torch.tensor(1.0) < 2)
-    assert capsys.readouterr().out == "✔ Water is wet\n✔ Scalars of libraries count\n✔ … torch's too\n"
-
-
-def test_a_false_claim_stops_with_what_was_measured():
-    with pytest.raises(ClaimFailed, match=r"✘ Near is far \(near = 1, far = 2\.5\)"):
-        claim("Near is far", False, near=1, far=torch.tensor(2.5))
-
-
-@pytest.mark.parametrize("vague", [1, "yes", torch.ones(3), None, np.array([True])])
-def test_a_claim_needs_one_truth_value(vague):
-    with pytest.raises(TypeError, match="one True or False"):
-        claim("Everything is true", vague)
 
 
 def code_cells(path: Path) -> list[str]:
@@ -107,10 +87,6 @@ def test_either_reading_of_the_head_mends_the_bug_hunt():
 
 def test_a_second_right_answer_is_right():
     assert verdict("03.6", eigen_kl).state == "solved"
-
-
-def test_a_failed_claim_renders_without_a_stack():
-    assert ClaimFailed("✘ no")._render_traceback_() == ["✘ no"]
 
 
 def test_an_answer_with_a_gradient_counts_and_one_that_is_no_tensor_is_told():
