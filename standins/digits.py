@@ -1,4 +1,4 @@
-"""Stroke-drawn digits with known thickness, slant, size: parameters (B,) go in, pictures (B, 1, 28, 28) uint8 come out.
+"""Stroke-drawn digits with known thickness, slant, size: parameters (B,) go in, images (B, 1, 28, 28) uint8 come out.
 
 A digit is a list of pen strokes; a stroke is a smooth curve (Catmull–Rom) through a few points, which every writer
 places a little differently. The curve is cut into short capsules, and a pixel is as bright as the nearest capsule
@@ -97,14 +97,14 @@ def sample(n: int, generator: torch.Generator) -> dict[str, Tensor]:
 
 
 def draw(parameters: dict[str, Tensor]) -> Tensor:
-    """Return the pictures (B, 1, 28, 28) uint8 of parameters as `sample` gives them; each depends on its own alone."""
+    """Return the images (B, 1, 28, 28) uint8 of parameters as `sample` gives them; each depends on its own alone."""
     if len(parameters["label"]) == 0:
         return torch.zeros(0, *SHAPE, dtype=torch.uint8)
     return in_groups(_draw_glyph, parameters, 2 * parameters["label"] + (parameters["variant"] > 0.5))
 
 
 def _draw_glyph(glyph: int, p: dict[str, Tensor]) -> Tensor:
-    """Return pictures (B, 1, 28, 28) of one way (glyph = 2 · label + variant) of writing one digit."""
+    """Return images (B, 1, 28, 28) of one way (glyph = 2 · label + variant) of writing one digit."""
     strokes = DIGITS[glyph // 2][glyph % 2]
     curves = _fit([_spline(*stroke) for stroke in _written(strokes, p)], p)
     canvas = Canvas(len(p["label"]), *SHAPE[:2])
@@ -155,7 +155,7 @@ def _fit(curves: list[tuple[Tensor, Tensor]], p: dict[str, Tensor]) -> list[tupl
 
 
 def _reach(lines: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """Return the smallest and the largest coordinate of each picture's lines, (B, 1) each."""
+    """Return the smallest and the largest coordinate of each image's lines, (B, 1) each."""
     together = torch.cat(lines, 1)
     return together.amin(1, keepdim=True), together.amax(1, keepdim=True)
 

@@ -1,4 +1,4 @@
-"""Draw thousands of small antialiased pictures at once: parameters (B,) go in, coverage maps (B, H, W) in [0, 1] come out.
+"""Draw thousands of small antialiased images at once: parameters (B,) go in, coverage maps (B, H, W) in [0, 1] come out.
 
 Every shape is a signed distance (negative inside, in units of the frame), and `coverage` turns a distance into the share of
 a pixel that the shape covers. The frame is the square [-1, 1]²: x to the right, y downwards, pixel centres half a pixel in.
@@ -19,7 +19,7 @@ DRAWING = threading.Lock()
 
 
 class Canvas:
-    """A batch of pictures being painted back to front: `pixels` is (B, C, size, size) float32 in [0, 1]."""
+    """A batch of images being painted back to front: `pixels` is (B, C, size, size) float32 in [0, 1]."""
 
     def __init__(self, batch: int, channels: int, size: int) -> None:
         centres = (torch.arange(size) + 0.5) * (2 / size) - 1
@@ -32,7 +32,7 @@ class Canvas:
         return (0.5 - distance * (1 / (soft * self.pixel))).clamp_(0, 1)
 
     def paint(self, mask: Tensor, colour: Tensor | float) -> None:
-        """Blend a colour over the picture where `mask` (B, H, W) says so; colour: a number, (B, C), or (B, C, H, W)."""
+        """Blend a colour over the image where `mask` (B, H, W) says so; colour: a number, (B, C), or (B, C, H, W)."""
         if isinstance(colour, Tensor) and colour.ndim == 2:
             colour = colour[:, :, None, None]
         if not isinstance(colour, Tensor):
@@ -40,7 +40,7 @@ class Canvas:
         self.pixels.lerp_(colour, mask[:, None])
 
     def to_uint8(self) -> Tensor:
-        """Return the pictures as (B, C, H, W) uint8."""
+        """Return the images as (B, C, H, W) uint8."""
         return self.pixels.clamp(0, 1).mul_(255).round_().to(torch.uint8)
 
 
@@ -101,7 +101,7 @@ def smooth_union(a: Tensor, b: Tensor, blend: float) -> Tensor:
 
 
 def in_chunks(draw: Callable[..., Tensor], factors: dict[str, Tensor], chunk: int = 100) -> Tensor:
-    """Return `draw(factors)` (B, C, H, W) computed a few pictures at a time, which keeps the work inside the cache.
+    """Return `draw(factors)` (B, C, H, W) computed a few images at a time, which keeps the work inside the cache.
 
     Each core draws its own chunks: sharing every small operation between the cores would cost more than the operation.
     """
@@ -119,10 +119,10 @@ def in_chunks(draw: Callable[..., Tensor], factors: dict[str, Tensor], chunk: in
 
 
 def scattered(seed: Tensor, count: int) -> Tensor:
-    """Return `count` numbers in [0, 1) per picture, fixed by its seed: seed (B,) in [0, 1) gives (B, count).
+    """Return `count` numbers in [0, 1) per image, fixed by its seed: seed (B,) in [0, 1) gives (B, count).
 
     Number k is the fraction of slope_k · seed + start_k with a fixed table of slopes: no random state is touched, so a
-    picture is the same whenever and beside whatever it is drawn.
+    image is the same whenever and beside whatever it is drawn.
     """
     slope, start = torch.rand(2, count, generator=torch.Generator().manual_seed(28))
     return (seed[:, None] * (100 + 900 * slope) + start).frac_()
@@ -136,16 +136,16 @@ def labelled(n: int, ranges: dict[str, tuple[float, float]], generator: torch.Ge
 
 
 def in_groups(draw: Callable[[int, dict[str, Tensor]], Tensor], factors: dict[str, Tensor], group: Tensor) -> Tensor:
-    """Return pictures (B, C, H, W) in the order of `factors`, drawn by `draw(g, rows of group g)`, one group at a time.
+    """Return images (B, C, H, W) in the order of `factors`, drawn by `draw(g, rows of group g)`, one group at a time.
 
-    group: (B,) int64, for example the label: a picture then costs the work of its own class only.
+    group: (B,) int64, for example the label: an image then costs the work of its own class only.
     """
     order = torch.argsort(group, stable=True)
     values, counts = torch.unique_consecutive(group[order], return_counts=True)
-    pictures = []
+    images = []
     for value, rows in zip(values.tolist(), order.split(counts.tolist()), strict=True):
-        pictures.append(in_chunks(partial(draw, value), {name: given[rows] for name, given in factors.items()}))
-    drawn = torch.cat(pictures)
+        images.append(in_chunks(partial(draw, value), {name: given[rows] for name, given in factors.items()}))
+    drawn = torch.cat(images)
     return torch.empty_like(drawn).index_copy_(0, order, drawn)
 
 

@@ -279,7 +279,7 @@ def _relief(canvas: Canvas, f: SimpleNamespace, cx, cy, rx, ry) -> Tensor:
 
 
 def _shine(canvas: Canvas, amount: Tensor) -> None:
-    """Lighten the picture where `amount` (B, H, W) is positive and darken it, towards warm, where it is negative."""
+    """Lighten the image where `amount` (B, H, W) is positive and darken it, towards warm, where it is negative."""
     canvas.paint(amount.clamp(min=0), _rgb(1.0, 0.96, 0.90))
     canvas.paint((-amount).clamp_(min=0), _rgb(0.22, 0.07, 0.06))
 

@@ -1,8 +1,8 @@
-"""The magic wardrobe, ten drawn garment classes: parameters (B,) go in, pictures (B, 1, 28, 28) uint8 come out.
+"""The magic wardrobe, ten drawn garment classes: parameters (B,) go in, images (B, 1, 28, 28) uint8 come out.
 
 Clothes hang from one rail and shoes stand on a floor. Most outlines are curves of one coordinate: how wide a garment is
-at a height, or how high a shoe is at a place along its sole. Such curves cost one row or one column of a picture, which
-is what makes the wardrobe fast. Every picture has the same six known factors; each garment's function says what it
+at a height, or how high a shoe is at a place along its sole. Such curves cost one row or one column of an image, which
+is what makes the wardrobe fast. Every image has the same six known factors; each garment's function says what it
 makes of them.
 """
 
@@ -54,7 +54,7 @@ def sample(n: int, generator: torch.Generator) -> dict[str, Tensor]:
 
 
 def draw(parameters: dict[str, Tensor]) -> Tensor:
-    """Return the pictures (B, 1, 28, 28) uint8 of parameters as `sample` gives them; each depends on its own alone."""
+    """Return the images (B, 1, 28, 28) uint8 of parameters as `sample` gives them; each depends on its own alone."""
     if len(parameters["label"]) == 0:
         return torch.zeros(0, *SHAPE, dtype=torch.uint8)
     return in_groups(_draw_class, parameters, parameters["label"])
@@ -191,7 +191,7 @@ def _torso(h: Piece, cut: Cut, top: Tensor) -> tuple[Tensor, Tensor]:
 
 def _sleeve(h: Piece, cut: Cut) -> tuple[Tensor, Tensor]:
     """Return the distance to both sleeves and how far along the sleeve each pixel lies: (B, H, W) each."""
-    # in double precision, so that the last bit of a sine cannot depend on how many pictures are drawn together
+    # in double precision, so that the last bit of a sine cannot depend on how many images are drawn together
     sin, cos = torch.sin(cut.spread.double()).float(), torch.cos(cut.spread.double()).float()
     x0 = cut.shoulder - 0.55 * cut.arm
     u, v = h.side - x0, h.y - (TOP + SLOPE * (x0 - cut.neck) + 0.95 * cut.arm)

@@ -1,7 +1,7 @@
-"""Drawn objects, the stand-in for CIFAR-10: parameters (B,) go in, pictures (B, 3, 32, 32) of ten classes come out.
+"""Drawn objects, the stand-in for CIFAR-10: parameters (B,) go in, images (B, 3, 32, 32) of ten classes come out.
 
 An animal or a vehicle stands before a sky, a sea, a meadow, a road or a room. Light falls from a known side, and
-everything carries a texture whose power falls with frequency as that of natural pictures does. Position, size,
+everything carries a texture whose power falls with frequency as that of natural images does. Position, size,
 colours and light are known factors, independent of the class and of each other. Inside this module every parameter is
 a column (B, 1, 1) and every colour (B, 3, 1, 1); an object is drawn in its own coordinates, about -0.8 … 0.8, looking
 to the right.
@@ -72,7 +72,7 @@ DEER_COATS = torch.tensor([[104, 68, 42], [146, 96, 56], [188, 132, 84]]) / 255
 
 
 def sample(n: int, generator: torch.Generator) -> dict[str, Tensor]:
-    """Return the parameters of `n` pictures: "label" int64, FACTORS, uniform in their ranges, and traits, (n,)."""
+    """Return the parameters of `n` images: "label" int64, FACTORS, uniform in their ranges, and traits, (n,)."""
     chances = torch.rand(len(FACTORS) + 8, n, generator=generator)
     p = {name: low + (high - low) * chances[i] for i, (name, (low, high)) in enumerate(FACTORS.items())}
     u = iter(chances[len(FACTORS) :])
@@ -86,7 +86,7 @@ def sample(n: int, generator: torch.Generator) -> dict[str, Tensor]:
 
 
 def draw(parameters: dict[str, Tensor]) -> Tensor:
-    """Return the pictures (B, 3, 32, 32) uint8 of parameters (B,); each depends on its own parameters alone."""
+    """Return the images (B, 3, 32, 32) uint8 of parameters (B,); each depends on its own parameters alone."""
     return in_groups(_draw, parameters, parameters["label"])
 
 

@@ -31,7 +31,7 @@ def at(name: str, index: Tensor) -> Tensor:
 
 
 def draw(parameters: dict[str, Tensor]) -> Tensor:
-    """Return the pictures (B, 1, 64, 64), 0 or 255, of factors (B,): a pixel is lit if its middle lies within the sprite.
+    """Return the images (B, 1, 64, 64), 0 or 255, of factors (B,): a pixel is lit if its middle lies within the sprite.
 
     Factors between the archive's values are drawn where they are; a shape is rounded to the nearest.
     """

@@ -11,30 +11,32 @@ from helpers.data import load, sources, status
 from helpers.data.dataset import DataError
 from helpers.data.known import KNOWN, NoSplit
 from tools.data_sheets import contact_sheet, factor_sheet
-from tools.download import download
+from tools.download import Options, check_mirrors, download
 from tools.mirrors import FILES
 
 
 def add_commands(subparsers: argparse._SubParsersAction) -> None:
     """Add `data` with its own commands; each sets `run`, a function of the parsed arguments that may raise DataError."""
-    data = subparsers.add_parser("data", help="download, list, show and prepare picture sets")
+    data = subparsers.add_parser("data", help="download, list, show and prepare data sets")
     commands = data.add_subparsers(required=True, metavar="COMMAND")
-    _add(commands, "status", _status, "what is on this machine, and what each notebook would use")
+    _add(commands, "status", _status, "what is on this machine, and what load opens")
 
     fetch = _add(commands, "download", _download, "download the official files of a set")
     fetch.add_argument("name", metavar="NAME", help=", ".join(FILES))
     fetch.add_argument("--force", action="store_true", help="replace files that are there and wrong")
 
+    _add(commands, "mirrors", _mirrors, "ask every address for its headers, and say which are alive (for maintainers)")
+
     show = _add(commands, "show", _show, "write a contact sheet of a set")
-    show.add_argument("name", metavar="NAME", help=f"{', '.join(KNOWN)}, or a folder of pictures")
+    show.add_argument("name", metavar="NAME", help=f"{', '.join(KNOWN)}, or a folder of images")
     show.add_argument("--factors", action="store_true", help="one known factor of the stand-in in each row, low to high")
     show.add_argument("--split", default="train", help="train (default), valid or test")
-    show.add_argument("--out", type=Path, help="the picture to write (default: NAME-SPLIT.png)")
+    show.add_argument("--out", type=Path, help="the image to write (default: NAME-SPLIT.png)")
 
     prepare = _add(commands, "prepare", _prepare, "decode a real set now rather than when it is first loaded")
-    prepare.add_argument("name", metavar="NAME", help=f"{', '.join(KNOWN)}, or a folder of pictures")
+    prepare.add_argument("name", metavar="NAME", help=f"{', '.join(KNOWN)}, or a folder of images")
     prepare.add_argument("--size", type=int, help="height and width, for celeba and folders (default: 64)")
-    prepare.add_argument("--skip-corrupt", action="store_true", help="leave pictures out that cannot be decoded")
+    prepare.add_argument("--skip-corrupt", action="store_true", help="leave images out that cannot be decoded")
 
 
 def _add(commands: argparse._SubParsersAction, name: str, run, text: str) -> argparse.ArgumentParser:
@@ -48,11 +50,17 @@ def _status(arguments: argparse.Namespace) -> None:
 
 
 def _download(arguments: argparse.Namespace) -> None:
-    download(arguments.name, settings.data_folder(), force=arguments.force)
+    download(arguments.name, settings.data_folder(), options=Options(force=arguments.force))
+
+
+def _mirrors(arguments: argparse.Namespace) -> None:
+    """Say which addresses are alive. Raises DataError, and so ends in exit status 1, when a file has none."""
+    if not check_mirrors():
+        raise DataError("A file has no living address: see above. Its row in tools/mirrors.py needs another one.")
 
 
 def _show(arguments: argparse.Namespace) -> None:
-    """Write the sheet; a picture of real data stays with whoever asked for it."""
+    """Write the sheet."""
     if arguments.out and not arguments.out.parent.is_dir():
         raise DataError(f"{arguments.out} cannot be written: there is no folder {arguments.out.parent}.")
     if arguments.factors:
@@ -85,4 +93,4 @@ def _prepare(arguments: argparse.Namespace) -> None:
     if not done:
         if arguments.name in KNOWN:
             raise DataError(f"{arguments.name} is not in {folder}. Run: python -m helpers data download {arguments.name}")
-        raise DataError(f"there is no folder of pictures {arguments.name!r}, and no set of this name. Known: {', '.join(KNOWN)}.")
+        raise DataError(f"there is no folder of images {arguments.name!r}, and no set of this name. Known: {', '.join(KNOWN)}.")

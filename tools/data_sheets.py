@@ -1,4 +1,4 @@
-"""Contact sheets: a Dataset, or a stand-in's factors, go in; one labelled picture (PIL) to look at comes out."""
+"""Contact sheets: a Dataset, or a stand-in's factors, go in; one labelled image (PIL) to look at comes out."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from standins import artist, parameters
 PAPER, INK, FAINT = "white", "#222222", "#777777"
 MARGIN, GUTTER = 24, 4  # pixels of the sheet
 TITLE, LABEL = 20, 16  # heights of letters
-CANDIDATES = 32  # drawn pictures among which a factor's row is chosen
+CANDIDATES = 32  # drawn images among which a factor's row is chosen
 
 
 def contact_sheet(dataset: Dataset, rows: int | None = None, columns: int = 16, scale: int | None = None) -> Image.Image:
-    """Return a sheet of rows × columns pictures, each pixel `scale` wide; where there are classes, one class in each row.
+    """Return a sheet of rows × columns images, each pixel `scale` wide; where there are classes, one class in each row.
 
-    Default: as many rows as classes, or 10, and pictures about 64 pixels wide.
+    Default: as many rows as classes, or 10, and images about 64 pixels wide.
     """
     names = dataset.class_names if dataset.labels is not None else ()
     rows = rows or min(len(names), 20) or 10
     if names:
-        picks = [(dataset.labels == row % len(names)).nonzero().flatten()[:columns] for row in range(rows)]
+        chosen = [(dataset.labels == row % len(names)).nonzero().flatten()[:columns] for row in range(rows)]
         labels = [names[row % len(names)] for row in range(rows)]
     else:
-        picks = list(torch.arange(min(rows * columns, len(dataset))).split(columns))
-        labels = [""] * len(picks)
-    return _sheet(dataset.describe(), labels, [dataset.images[pick] for pick in picks], columns, scale)
+        chosen = list(torch.arange(min(rows * columns, len(dataset))).split(columns))
+        labels = [""] * len(chosen)
+    return _sheet(dataset.describe(), labels, [dataset.images[index] for index in chosen], columns, scale)
 
 
 def factor_sheet(name: str, seed: int = 0, columns: int = 11, scale: int | None = None) -> Image.Image:
     """Return a sheet with one factor of a stand-in in each row, from its low to its high end, everything else fixed.
 
-    The rows show the same picture, unless a factor does not show on it (a sleeve on a shoe): then one where it does.
+    The rows show the same image, unless a factor does not show on it (a sleeve on a shoe): then one where it does.
     Raises DataError when there is no such stand-in.
     """
     if name not in KNOWN:
@@ -64,8 +64,8 @@ def _effects(module: ModuleType, candidates: dict[str, Tensor]) -> Tensor:
     variants = [
         candidates | {factor: torch.full((count,), end)} for factor, ends in module.FACTORS.items() for end in ends
     ]  # low, high, low, high, …
-    pictures = module.draw({key: torch.cat([variant[key] for variant in variants]) for key in candidates})
-    low, high = pictures.float().view(len(module.FACTORS), 2, count, -1).unbind(1)
+    images = module.draw({key: torch.cat([variant[key] for variant in variants]) for key in candidates})
+    low, high = images.float().view(len(module.FACTORS), 2, count, -1).unbind(1)
     return (low - high).abs().mean(2)
 
 
@@ -85,8 +85,8 @@ def _sheet(title: str, labels: Sequence[str], strips: Sequence[Tensor], columns:
     for row, (label, strip) in enumerate(zip(labels, strips, strict=True)):
         y = top + row * cell_height
         pen.multiline_text((left - 12, y + height * scale / 2), label, INK, font, anchor="rm", align="right", spacing=4)
-        for column, picture in enumerate(strip):
-            sheet.paste(_picture(picture, scale), (left + column * cell_width, y))
+        for column, image in enumerate(strip):
+            sheet.paste(_enlarged(image, scale), (left + column * cell_width, y))
     return sheet
 
 
@@ -94,8 +94,8 @@ def _width(text: str, font: ImageFont.FreeTypeFont) -> int:
     return int(max(font.getlength(line) for line in text.split("\n")))
 
 
-def _picture(pixels: Tensor, scale: int) -> Image.Image:
-    """Return one picture (C, H, W) uint8 enlarged by a whole factor, its pixels kept sharp."""
+def _enlarged(pixels: Tensor, scale: int) -> Image.Image:
+    """Return one image (C, H, W) uint8 enlarged by a whole factor, its pixels kept sharp."""
     array = pixels.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy()
-    picture = Image.fromarray(array)
-    return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+    image = Image.fromarray(array)
+    return image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)

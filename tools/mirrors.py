@@ -1,4 +1,4 @@
-"""Where the official files of the picture sets are: plain tables of names, checksums and addresses, tried in turn.
+"""Where the official files of the data sets are: plain tables of names, checksums and addresses, tried in turn.
 
 Names are below the data folder. Every address of a row serves the same bytes, which the checksum (md5, as published with
 torchvision) guards. An archive is unpacked beside itself.
@@ -7,22 +7,20 @@ torchvision) guards. An archive is unpacked beside itself.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 
 @dataclass(frozen=True)
 class File:
     """One file to download: its name below the data folder, md5, addresses in turn, size in bytes where it is known.
 
-    unpack: whether it is an archive whose contents belong beside it; result: what then stands beside it
+    unpacks_to: of an archive, what stands beside it when it is unpacked
     """
 
     name: str
     md5: str
     urls: tuple[str, ...]
     size: int | None = None
-    unpack: bool = False
-    result: str = ""
+    unpacks_to: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,56 +37,39 @@ def _drive(*identifiers: str) -> tuple[str, ...]:
     return tuple(f"https://drive.usercontent.google.com/download?id={one}&export=download&confirm=t" for one in identifiers)
 
 
-def _idx(folder: Literal["MNIST", "FashionMNIST"], mirrors: tuple[str, ...], rows: dict[str, tuple[str, int]]) -> tuple[File, ...]:
+def _idx(folder: str, page: str, mirrors: tuple[str, ...], *rows: tuple[str, str, int]) -> Files:
     """Return the four gzipped idx files of a set."""
-    return tuple(
-        File(f"{folder}/raw/{name}", md5, tuple(mirror + name for mirror in mirrors), size, True, name.removesuffix(".gz"))
-        for name, (md5, size) in rows.items()
+    names = [f"{name}-ubyte.gz" for name, _, _ in rows]
+    files = tuple(
+        File(f"{folder}/raw/{name}", md5, tuple(mirror + name for mirror in mirrors), size, name.removesuffix(".gz"))
+        for name, (_, md5, size) in zip(names, rows, strict=True)
     )
+    steps = f"Download the four .gz files ({', '.join(names)}), from there or from any address above that opens in a browser"
+    return Files(files, page, f"{steps}, into {{folder}}/{folder}/raw/.")
 
 
-def _idx_by_hand(folder: str) -> str:
-    return (
-        f"Download the four .gz files (train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz, "
-        f"t10k-labels-idx1-ubyte.gz), from there or from any address above that opens in a browser, into {{folder}}/{folder}/raw/."
-    )
-
-
+DSPRITES = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
 FILES = {
-    "fashion": Files(
-        _idx(
-            "FashionMNIST",
-            (
-                "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-                "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
-            ),
-            {
-                "train-images-idx3-ubyte.gz": ("8d4fb7e6c68d591d4c3dfef9ec88bf0d", 26_421_880),
-                "train-labels-idx1-ubyte.gz": ("25c81989df183df01b3e8a0aad5dffbe", 29_515),
-                "t10k-images-idx3-ubyte.gz": ("bef4ecab320f06d8554ea6380940ec79", 4_422_102),
-                "t10k-labels-idx1-ubyte.gz": ("bb300cfdad3c16e7a12a480ee83cd310", 5_148),
-            },
-        ),
+    "fashion": _idx(
+        "FashionMNIST",
         "https://github.com/zalandoresearch/fashion-mnist",
-        _idx_by_hand("FashionMNIST"),
-    ),
-    "mnist": Files(
-        _idx(
-            "MNIST",
-            (
-                "https://ossci-datasets.s3.amazonaws.com/mnist/",
-                "https://storage.googleapis.com/cvdf-datasets/mnist/",
-                "http://yann.lecun.com/exdb/mnist/",
-            ),
-            {
-                "train-images-idx3-ubyte.gz": ("f68b3c2dcbeaaa9fbdd348bbdeb94873", 9_912_422),
-                "train-labels-idx1-ubyte.gz": ("d53e105ee54ea40749a09fcbcd1e9432", 28_881),
-                "t10k-images-idx3-ubyte.gz": ("9fb629c4189551a2d022fa330f9573f3", 1_648_877),
-                "t10k-labels-idx1-ubyte.gz": ("ec29112dd5afa0611ce80d1b7f02629c", 4_542),
-            },
+        (
+            "https://fashion-mnist.s3.eu-central-1.amazonaws.com/",
+            "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
         ),
-        "http://yann.lecun.com/exdb/mnist/",
-        _idx_by_hand("MNIST"),
+        ("train-images-idx3", "8d4fb7e6c68d591d4c3dfef9ec88bf0d", 26_421_880),
+        ("train-labels-idx1", "25c81989df183df01b3e8a0aad5dffbe", 29_515),
+        ("t10k-images-idx3", "bef4ecab320f06d8554ea6380940ec79", 4_422_102),
+        ("t10k-labels-idx1", "bb300cfdad3c16e7a12a480ee83cd310", 5_148),
+    ),
+    "mnist": _idx(
+        "MNIST",
+        "https://github.com/cvdf-datasets/mnist",
+        ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"),
+        ("train-images-idx3", "f68b3c2dcbeaaa9fbdd348bbdeb94873", 9_912_422),
+        ("train-labels-idx1", "d53e105ee54ea40749a09fcbcd1e9432", 28_881),
+        ("t10k-images-idx3", "9fb629c4189551a2d022fa330f9573f3", 1_648_877),
+        ("t10k-labels-idx1", "ec29112dd5afa0611ce80d1b7f02629c", 4_542),
     ),
     "cifar10": Files(
         (
@@ -101,7 +82,6 @@ FILES = {
                     "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
                 ),
                 170_498_071,
-                True,
                 "cifar-10-batches-py",
             ),
         ),
@@ -118,7 +98,6 @@ FILES = {
                     *_drive("0B7EVK8r0v71pZjFTYXZWM3FlRnM", "1zmsC4yvw-e089uHXj5EdP0BSZ0AlDQRR"),
                 ),
                 1_443_490_838,
-                True,
                 "img_align_celeba",
             ),
             File(
@@ -143,16 +122,15 @@ FILES = {
     "dsprites": Files(
         (
             File(
-                "dsprites/dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz",
+                f"dsprites/{DSPRITES}",
                 "7da33b31b13a06f4b04a70402ce90c2e",
                 (
-                    "https://raw.githubusercontent.com/google-deepmind/dsprites-dataset/master/"
-                    "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz",
-                    "https://github.com/google-deepmind/dsprites-dataset/raw/master/dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz",
+                    f"https://raw.githubusercontent.com/google-deepmind/dsprites-dataset/master/{DSPRITES}",
+                    f"https://github.com/google-deepmind/dsprites-dataset/raw/master/{DSPRITES}",
                 ),
             ),
         ),
         "https://github.com/google-deepmind/dsprites-dataset",
-        "Download dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz into {folder}/dsprites/.",
+        f"Download {DSPRITES} into {{folder}}/dsprites/.",
     ),
 }

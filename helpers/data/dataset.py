@@ -1,4 +1,4 @@
-"""The form in which every picture set travels through the course: images with what is known about them, and their source."""
+"""The form in which every data set travels through the course: images with what is known about them, and their source."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ class Dataset:
 
     name, split: as asked for, for example "fashion", "train"
     images: (N, C, H, W) uint8, on the CPU (possibly memory-mapped)
-    source: one line for people, for example "Fashion-MNIST" or "the magic wardrobe (drawn stand-in)"
-    is_real: False for a drawn stand-in
+    source: one line for people, for example "Fashion-MNIST"; is_real: False for a drawn stand-in
     labels: (N,) int64, or None;          class_names: one name per label value
     attributes: (N, A) bool, or None;     attribute_names: A names (CelebA's own, for faces)
-    factors: (N, F) float32, or None;     factor_names: F names (known only where the pictures were drawn)
+    factors: (N, F) float32, or None;     factor_names: F names (of drawn images and dSprites)
     """
 
     name: str
@@ -42,7 +41,7 @@ class Dataset:
         return len(self.images)
 
     @property
-    def shape(self) -> tuple[int, int, int]:
+    def shape(self) -> tuple[int, ...]:
         """(C, H, W) of one image."""
         return tuple(self.images.shape[1:])
 
@@ -50,29 +49,27 @@ class Dataset:
         """Return the first `which` items, or those of a slice, an index tensor (M,) or a mask (N,) bool."""
         if not isinstance(which, slice) and np.ndim(which) == 0:  # a number, NumPy's and torch's included
             which = slice(int(which))
-        columns = ("images", "labels", "attributes", "factors")
-        cut = {name: getattr(self, name)[which] for name in columns if getattr(self, name) is not None}
-        return replace(self, **cut)
+        columns = {name: getattr(self, name) for name in ("images", "labels", "attributes", "factors")}
+        return replace(self, **{name: column[which] for name, column in columns.items() if column is not None})
 
     def attribute(self, name: str) -> Tensor:
-        """Return one attribute as (N,) bool. Raises DataError, listing the ones there are, when it is unknown."""
+        """Return one attribute as (N,) bool. Raises DataError, listing those there are, when it is unknown."""
         return self._column("attribute", self.attributes, self.attribute_names, name)
 
     def factor(self, name: str) -> Tensor:
-        """Return one known factor as (N,) float32. Raises DataError, listing the ones there are, when it is unknown."""
+        """Return one known factor as (N,) float32. Raises DataError, listing those there are, when it is unknown."""
         return self._column("factor", self.factors, self.factor_names, name)
 
     def _column(self, kind: str, table: Tensor | None, names: tuple[str, ...], name: str) -> Tensor:
-        if table is None:
-            raise DataError(f"{self.source} has no {kind}s.")
-        if name not in names:
-            raise DataError(f"{self.source} has no {kind} {name!r}. It has: {', '.join(names)}.")
+        if table is None or name not in names:
+            there = f"It has: {', '.join(names)}." if names else f"It has no {kind}s at all."
+            raise DataError(f"{self.source} has no {kind} {name!r}. {there}")
         return table[:, names.index(name)]
 
     def describe(self) -> str:
         """Return the one line that says what this is and where it comes from."""
-        channels, height, width = self.shape
-        return f"{self.name} · {self.split} · {len(self):,} images {channels}×{height}×{width} · {self.source}"
+        shape = "×".join(map(str, self.shape))
+        return f"{self.name} · {self.split} · {len(self):,} images {shape} · {self.source}"
 
     def __repr__(self) -> str:
         return f"<Dataset {self.describe()}>"
