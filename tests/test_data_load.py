@@ -61,15 +61,15 @@ def test_drawn_faces_have_celebas_attributes():
     assert dataset.attributes.dtype == torch.bool and 0 < dataset.attribute("Smiling").float().mean() < 1
 
 
-def test_factors_are_those_of_the_pictures():
-    """Redrawing with the returned factors and the other parameters gives the same pictures."""
+def test_factors_are_those_of_the_images():
+    """Redrawing with the returned factors and the other parameters gives the same images."""
     dataset, module = load("mnist", n=30, quiet=True), standins.artist("mnist")
     parameters = standins.parameters("mnist", 30, "mnist/train/0")
     columns = dict(zip(dataset.factor_names, dataset.factors.unbind(1), strict=True))
     assert torch.equal(module.draw(parameters | columns), dataset.images)
 
 
-def test_the_same_seed_gives_the_same_pictures_and_another_others(monkeypatch):
+def test_the_same_seed_gives_the_same_images_and_another_others(monkeypatch):
     first = load("mnist", n=20, quiet=True)
     assert torch.equal(first.images, load("mnist", n=20, quiet=True, seed=0).images)
     others = [load("mnist", n=20, quiet=True, seed=1), load("mnist", "test", n=20, quiet=True)]
@@ -108,7 +108,7 @@ def test_an_unknown_name_lists_the_known_ones(name):
     with pytest.raises(DataError) as caught:
         load(name)
     message = str(caught.value)
-    assert "fashion, mnist, cifar10, celeba" in message and "folder of pictures" in message
+    assert "fashion, mnist, cifar10, celeba" in message and "folder of images" in message
 
 
 @pytest.mark.parametrize("n", [0, -1, 2.0, "10", True])
@@ -130,12 +130,12 @@ def test_an_unknown_split_of_a_stand_in_lists_them():
 
 
 def test_real_data_is_used_where_it_is_and_stand_ins_where_forced(tmp_path, monkeypatch, capsys):
-    pictures, labels = write_idx(tmp_path)["train"]
+    images, labels = write_idx(tmp_path)["train"]
     dataset = load("fashion")
-    assert dataset.is_real and np.array_equal(dataset.images[:, 0].numpy(), pictures)
+    assert dataset.is_real and np.array_equal(dataset.images[:, 0].numpy(), images)
     assert capsys.readouterr().out == "fashion · train · 30 images 1×28×28 · Fashion-MNIST\n"
     few = load("fashion", n=7, quiet=True)
-    assert np.array_equal(few.images[:, 0].numpy(), pictures[:7]) and few.labels.tolist() == labels[:7].tolist()
+    assert np.array_equal(few.images[:, 0].numpy(), images[:7]) and few.labels.tolist() == labels[:7].tolist()
     assert capsys.readouterr().out == ""
     monkeypatch.setenv("VAE_COURSE_STANDINS", "1")
     assert not load("fashion", n=7, quiet=True).is_real
@@ -157,7 +157,7 @@ def test_a_corrupt_real_set_is_an_error_and_never_a_stand_in(tmp_path):
     assert not list((tmp_path / "prepared").iterdir())
 
 
-def test_corrupt_pictures_are_left_out_only_on_request(tmp_path):
+def test_corrupt_images_are_left_out_only_on_request(tmp_path):
     write_celeba(tmp_path)
     (tmp_path / "celeba/img_align_celeba/000001.jpg").write_bytes(b"\xff\xd8rubbish")
     for _ in range(2):
@@ -166,14 +166,14 @@ def test_corrupt_pictures_are_left_out_only_on_request(tmp_path):
         assert len(load("celeba", quiet=True, skip_corrupt=True)) == 3
 
 
-def test_a_folder_of_pictures_opens_by_its_path(tmp_path, capsys, monkeypatch):
+def test_a_folder_of_images_opens_by_its_path(tmp_path, capsys, monkeypatch):
     for number in range(60):
         kind = tmp_path / "holiday" / ("beach" if number < 30 else "mountains")
         kind.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (30, 20), (number, 0, 0)).save(kind / f"{number:02d}.png")
     monkeypatch.setenv("VAE_COURSE_STANDINS", "1")  # does not concern what has no stand-in
     dataset = load(tmp_path / "holiday", n=20)
-    assert capsys.readouterr().out == "holiday · train · 20 images 3×64×64 · your own pictures\n"
+    assert capsys.readouterr().out == "holiday · train · 20 images 3×64×64 · your own images\n"
     assert 8 <= int((dataset.labels == 0).sum()) <= 12 and dataset.class_names == ("beach", "mountains")
     monkeypatch.chdir(tmp_path)
     again = load("./holiday", n=20, quiet=True, size=16)
@@ -206,10 +206,10 @@ def test_the_table_says_what_is_here_and_what_is_used(tmp_path, monkeypatch):
     assert standins.artist("fashion").SOURCE in text and str(tmp_path) in text
     write_idx(tmp_path)
     rows = {line.split()[0]: line for line in status(tmp_path).splitlines() if line}
-    assert "train, test" in rows["fashion"] and "official files" in rows["fashion"] and rows["fashion"].endswith("no")
-    assert rows["05"].endswith("Fashion-MNIST") and "none" in rows["mnist"]
+    assert "train, test" in rows["fashion"] and "official files" in rows["fashion"] and " no " in rows["fashion"]
+    assert rows["fashion"].endswith("Fashion-MNIST") and "none" in rows["mnist"]
     load("fashion", quiet=True)
-    assert next(line for line in status().splitlines() if line.startswith("fashion")).endswith("train")
+    assert "train  " in next(line for line in status().splitlines() if line.startswith("fashion")).partition("MB")[2]
     monkeypatch.setenv("VAE_COURSE_STANDINS", "1")
     assert "Fashion-MNIST" not in status(tmp_path)
 
@@ -222,12 +222,33 @@ def test_the_table_shows_what_is_wrong_or_unfinished(tmp_path):
     assert "lacks t10k-labels-idx1-ubyte" in text and "cifar10: not whole yet" in text
 
 
+def test_the_table_does_not_believe_garbage_and_says_when_there_is_no_folder(tmp_path):
+    (tmp_path / "arrays").mkdir()
+    (tmp_path / "arrays/mnist-train.npz").write_bytes(b"garbage")
+    row = next(line for line in status(tmp_path).splitlines() if line.startswith("mnist"))
+    assert "none" in row and "an error" in row and "mnist-train.npz (7 bytes) cannot be read" in status(tmp_path)
+    (tmp_path / "file").write_text("")
+    assert "not there yet" in status(tmp_path / "nothing") and "this is a file" in status(tmp_path / "file")
+
+
+def test_a_relative_data_folder_starts_at_the_courses_root(tmp_path, monkeypatch):
+    monkeypatch.setenv("VAE_COURSE_DATA", "data")
+    found = []
+    for folder in (tmp_path, settings.ROOT / "notebooks"):
+        monkeypatch.chdir(folder)
+        found.append(settings.data_folder())
+    assert found == [settings.ROOT / "data"] * 2
+    monkeypatch.setenv("VAE_COURSE_DATA", "~nobody-of-this-name/x")
+    with pytest.raises(ValueError, match="~nobody-of-this-name/x"):
+        settings.data_folder()
+
+
 # ---- sheets
 
 
-def cell(sheet: Image.Image, picture: torch.Tensor, scale: int) -> bool:
-    """Return whether a picture (C, H, W) is on the sheet, enlarged, somewhere."""
-    wanted = picture.expand(3, -1, -1).permute(1, 2, 0).numpy().repeat(scale, 0).repeat(scale, 1)
+def cell(sheet: Image.Image, image: torch.Tensor, scale: int) -> bool:
+    """Return whether an image (C, H, W) is on the sheet, enlarged, somewhere."""
+    wanted = image.expand(3, -1, -1).permute(1, 2, 0).numpy().repeat(scale, 0).repeat(scale, 1)
     pixels = np.asarray(sheet)
     height, width = wanted.shape[:2]
     corners = np.argwhere((pixels[: -height or None, : -width or None] == wanted[0, 0]).all(-1))
@@ -245,7 +266,7 @@ def test_a_contact_sheet_shows_one_class_in_each_row():
 def test_a_contact_sheet_without_classes_shows_the_first(tmp_path):
     dataset = load("celeba", n=12, quiet=True)
     sheet = contact_sheet(dataset, rows=2, columns=4, scale=1)
-    assert [cell(sheet, picture, 1) for picture in dataset.images] == [True] * 8 + [False] * 4
+    assert [cell(sheet, image, 1) for image in dataset.images] == [True] * 8 + [False] * 4
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion"])
@@ -307,6 +328,6 @@ def test_the_command_lines_errors_are_for_people(words, message):
 def test_settings_reach_the_command_line(tmp_path, monkeypatch):
     assert settings.data_folder() == tmp_path.resolve()
     called = []
-    monkeypatch.setattr(cli, "download", lambda name, folder, force: called.append((name, folder, force)))
+    monkeypatch.setattr(cli, "download", lambda name, folder, options: called.append((name, folder, options.force)))
     run("download", "celeba", "--force")
     assert called == [("celeba", settings.data_folder(), True)]

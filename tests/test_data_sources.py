@@ -1,8 +1,9 @@
-"""Real picture sets in their official layouts: every pixel and label against what was written, every bad file named."""
+"""Real data sets in their official layouts: every pixel and label against what was written, every bad file named."""
 
 from __future__ import annotations
 
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -57,9 +58,9 @@ def test_a_set_of_one_size_is_not_resized(tmp_path):
 @pytest.mark.parametrize(("name", "set_folder"), [("fashion", "FashionMNIST"), ("mnist", "MNIST")])
 def test_idx_files_open_pixel_for_pixel(name, set_folder, tmp_path):
     written = write_idx(tmp_path, set_folder)
-    for split, (pictures, labels) in written.items():
+    for split, (images, labels) in written.items():
         dataset = opened(name, split, tmp_path)
-        assert np.array_equal(dataset.images.numpy(), pictures[:, None])
+        assert np.array_equal(dataset.images.numpy(), images[:, None])
         assert dataset.labels.tolist() == labels.tolist() and dataset.labels.dtype == torch.int64
         assert dataset.class_names == KNOWN[name].class_names
         assert (dataset.is_real, dataset.source) == (True, KNOWN[name].title)
@@ -112,9 +113,9 @@ def test_idx_files_that_do_not_fit_are_refused(file, array, words, tmp_path):
 
 def test_cifar_batches_open_pixel_for_pixel(tmp_path, monkeypatch):
     written = write_cifar(tmp_path, monkeypatch)
-    for split, (pictures, labels) in written.items():
+    for split, (images, labels) in written.items():
         dataset = opened("cifar10", split, tmp_path)
-        assert np.array_equal(dataset.images.numpy(), pictures) and dataset.labels.tolist() == labels
+        assert np.array_equal(dataset.images.numpy(), images) and dataset.labels.tolist() == labels
         assert dataset.class_names[0] == "airplane" and len(dataset.class_names) == 10
 
 
@@ -166,10 +167,10 @@ def test_celeba_comes_at_other_sizes_antialiased(tmp_path):
 def test_a_part_of_celeba_says_so(tmp_path):
     write_celeba(tmp_path, count=9, rows=12)
     dataset = opened("celeba", "train", tmp_path)
-    assert len(dataset) == 3 and dataset.source == "CelebA (9 of 12 pictures)"
+    assert len(dataset) == 3 and dataset.source == "CelebA (9 of 12 images)"
 
 
-def test_celeba_pictures_without_a_row_are_refused(tmp_path):
+def test_celeba_images_without_a_row_are_refused(tmp_path):
     write_celeba(tmp_path)
     folder = tmp_path / "celeba/img_align_celeba"
     (folder / "999999.jpg").write_bytes((folder / "000001.jpg").read_bytes())
@@ -218,7 +219,7 @@ def test_a_corrupt_jpeg_is_named_and_skipped_only_if_asked(tmp_path):
     dataset = opened("celeba", "train", tmp_path, skip_corrupt=True)
     rows = [row for row in np.flatnonzero(partition == 0) if names[row] != "000004.jpg"]
     assert np.array_equal(dataset.attributes.numpy(), attributes[rows]) and len(dataset) == 9
-    assert dataset.source == "CelebA, 1 corrupt picture left out"
+    assert dataset.source == "CelebA, 1 corrupt image left out"
     assert opened("celeba", "valid", tmp_path, skip_corrupt=True).source == "CelebA"
 
 
@@ -228,20 +229,20 @@ def test_an_empty_celeba_split_lists_the_others(tmp_path):
     assert "'test'" in message and "train, valid" in message
 
 
-# ---- a folder of one's own pictures
+# ---- a folder of one's own images
 
 
-def pixel_of(picture: Image.Image, tmp_path: Path, ending: str = "png", **options) -> list[int]:
-    """Save a picture alone in a folder, open the folder, and return the colour of its centre."""
+def pixel_of(image: Image.Image, tmp_path: Path, ending: str = "png", **options) -> list[int]:
+    """Save an image alone in a folder, open the folder, and return the colour of its centre."""
     folder = tmp_path / "own"
     folder.mkdir(exist_ok=True)
     for old in folder.iterdir():
         old.unlink()
-    picture.save(folder / f"a.{ending}", **options)
+    image.save(folder / f"a.{ending}", **options)
     return opened(str(folder), "train", tmp_path, 8).images[0, :, 4, 4].tolist()
 
 
-def test_every_kind_of_picture_becomes_rgb(tmp_path):
+def test_every_kind_of_image_becomes_rgb(tmp_path):
     size = (20, 20)
     assert pixel_of(Image.new("L", size, 77), tmp_path) == [77, 77, 77]
     assert pixel_of(Image.new("1", size, 1), tmp_path) == [255, 255, 255]
@@ -263,13 +264,13 @@ def test_every_kind_of_picture_becomes_rgb(tmp_path):
 def test_orientation_is_obeyed_and_the_centre_is_kept(tmp_path):
     wide = np.zeros((8, 24, 3), np.uint8)
     wide[:, 8:12], wide[:, 12:16], wide[:, :8], wide[:, 16:] = (255, 0, 0), (0, 255, 0), 50, 90
-    picture = Image.fromarray(wide)
+    image = Image.fromarray(wide)
     folder = tmp_path / "own"
     folder.mkdir()
-    picture.save(folder / "plain.png")
+    image.save(folder / "plain.png")
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was held on its side: turn by 90° clockwise
-    picture.save(folder / "turned.png", exif=exif)
+    image.save(folder / "turned.png", exif=exif)
     plain, turned = opened(str(folder), "train", tmp_path, 8).images.numpy()
     assert np.array_equal(plain, wide[:, 8:16].transpose(2, 0, 1))
     assert np.array_equal(turned, np.rot90(wide[:, 8:16], -1).transpose(2, 0, 1))
@@ -305,7 +306,7 @@ def test_the_split_is_one_in_ten_and_never_changes(tmp_path):
     assert "no split 'valid'" in error_of(str(tmp_path / "own"), "valid", tmp_path)
 
 
-def test_subfolders_are_classes_where_all_pictures_lie_in_them(tmp_path):
+def test_subfolders_are_classes_where_all_images_lie_in_them(tmp_path):
     names = [f"{kind}/{deep}{number}.png" for kind in ("dogs", "cats") for deep in ("", "deep/") for number in range(5)]
     write_tree(tmp_path / "own", names)
     dataset = opened(str(tmp_path / "own"), "train", tmp_path, 4)
@@ -316,19 +317,47 @@ def test_subfolders_are_classes_where_all_pictures_lie_in_them(tmp_path):
     assert opened(str(tmp_path / "own"), "train", tmp_path, 4).labels is None
 
 
-def test_an_empty_folder_and_a_bad_picture_are_explained(tmp_path):
+def test_an_empty_folder_and_a_bad_image_are_explained(tmp_path):
     (tmp_path / "own").mkdir()
-    (tmp_path / "own/notes.txt").write_text("no picture")
+    (tmp_path / "own/notes.txt").write_text("no image")
     (tmp_path / "own/._a.png").write_bytes(b"left by a file manager")
-    assert "no picture" in error_of(str(tmp_path / "own"), "train", tmp_path)
+    assert "no image" in error_of(str(tmp_path / "own"), "train", tmp_path)
     write_tree(tmp_path / "own", [f"{number}.png" for number in range(8)])
     (tmp_path / "own/bad.PNG").write_bytes(b"\x89PNG\r\n\x1a\nnot really")
     assert "bad.PNG" in error_of(str(tmp_path / "own"), "train", tmp_path)
     dataset = opened(str(tmp_path / "own"), "train", tmp_path, skip_corrupt=True)
-    assert dataset.source == "your own pictures, 1 corrupt picture left out"
+    assert dataset.source == "your own images, 1 corrupt image left out"
 
 
-def test_hidden_folders_hold_no_pictures_of_ones_own(tmp_path):
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes in folders, and links only for administrators")
+def test_links_to_folders_are_followed_and_what_cannot_be_read_is_told(tmp_path, monkeypatch):
+    write_tree(tmp_path / "own", [f"cats/{number}.png" for number in range(20)])
+    write_tree(tmp_path / "elsewhere", [f"{number}.png" for number in range(20, 40)])
+    (tmp_path / "own/dogs").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "own/cats/round").symlink_to(tmp_path / "own")
+    sets = [opened(str(tmp_path / "own"), split, tmp_path, 4) for split in ("train", "test")]
+    assert sum(map(len, sets)) == 40 and sets[0].class_names == ("cats", "dogs")
+    (tmp_path / "own/cats/gone.png").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "own/cats/pipe.png")  # opening it would wait for ever
+    scandir = os.scandir
+
+    def locked(path):
+        if str(path).endswith("dogs"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    with pytest.raises(DataError, match="gone.png"):
+        [find(str(tmp_path / "own"), split, tmp_path).fingerprint() for split in ("train", "test")]
+    sets = [opened(str(tmp_path / "own"), split, tmp_path, 4, skip_corrupt=True) for split in ("train", "test")]
+    assert sum(map(len, sets)) == 40 and "broken link left out" in sets[0].source
+    assert any("1 corrupt image left out" in one.source for one in sets)
+    monkeypatch.setattr(os, "scandir", locked)
+    assert "dogs cannot be read" in error_of(str(tmp_path / "own"), "train", tmp_path)
+    left = opened(str(tmp_path / "own"), "train", tmp_path, 4, skip_corrupt=True)
+    assert left.class_names == ("cats",) and "2 unreadable folders or broken links left out" in left.source
+
+
+def test_hidden_folders_hold_no_images_of_ones_own(tmp_path):
     write_tree(tmp_path / "own", [*(f"{number}.png" for number in range(20)), ".thumbnails/20.png", "deep/.cache/21.png"])
     found = [opened(str(tmp_path / "own"), split, tmp_path, 4).images[:, 0, 0, 0].tolist() for split in ("train", "test")]
     assert sorted(sum(found, [])) == list(range(20))
@@ -362,14 +391,14 @@ def save(folder: Path, file: str, **entries) -> Path:
     return folder / "arrays" / file
 
 
-PICTURES = np.random.default_rng(3).integers(0, 256, (6, 3, 32, 32), dtype=np.uint8)
+IMAGES = np.random.default_rng(3).integers(0, 256, (6, 3, 32, 32), dtype=np.uint8)
 
 
 def test_arrays_win_over_the_official_files(tmp_path, monkeypatch):
     written = write_cifar(tmp_path, monkeypatch)
-    save(tmp_path, "cifar10-train.npz", images=PICTURES, labels=np.arange(6, dtype=np.uint8))
+    save(tmp_path, "cifar10-train.npz", images=IMAGES, labels=np.arange(6, dtype=np.uint8))
     dataset = opened("cifar10", "train", tmp_path)
-    assert np.array_equal(dataset.images.numpy(), PICTURES) and dataset.labels.tolist() == [0, 1, 2, 3, 4, 5]
+    assert np.array_equal(dataset.images.numpy(), IMAGES) and dataset.labels.tolist() == [0, 1, 2, 3, 4, 5]
     assert dataset.source == "CIFAR-10 (arrays/cifar10-train.npz)" and dataset.class_names[1] == "automobile"
     assert np.array_equal(opened("cifar10", "test", tmp_path).images.numpy(), written["test"][0])
 
@@ -396,20 +425,21 @@ def test_arrays_of_every_form_open_channels_first(shape, tmp_path):
 @pytest.mark.parametrize(
     ("entries", "words"),
     [
-        ({"images": PICTURES / 255}, ("float64", "uint8")),
-        ({"images": PICTURES.reshape(6, -1)}, ("(6, 3072)", "(N, C, H, W)")),
-        ({"images": PICTURES[:, :2]}, ("(6, 2, 32, 32)",)),
-        ({"images": PICTURES[:0]}, ("not empty",)),
-        ({"images": PICTURES[:, :, :28, :28]}, ("3×28×28", "3×32×32")),
-        ({"images": PICTURES[:, :1]}, ("1×32×32", "3×32×32")),
-        ({"pictures": PICTURES}, ("no entry images", "pictures")),
-        ({"images": PICTURES, "labels": np.zeros(5, int)}, ("(5,)", "6")),
-        ({"images": PICTURES, "labels": np.zeros(6)}, ("float64", "whole numbers")),
-        ({"images": PICTURES, "labels": np.full(6, 10)}, ("10", "0 to 9")),
-        ({"images": PICTURES, "labels": np.full(6, -1)}, ("-1", "0 to 9")),
-        ({"images": PICTURES, "attributes": np.zeros((6, 2), bool)}, ("attribute_names",)),
-        ({"images": PICTURES, "attributes": np.zeros((5, 1), bool), "attribute_names": np.array(["a"])}, ("(5, 1)",)),
-        ({"images": PICTURES, "attributes": np.full((6, 1), -1), "attribute_names": np.array(["a"])}, ("0 and 1",)),
+        ({"images": IMAGES / 255}, ("float64", "uint8")),
+        ({"images": IMAGES.reshape(6, -1)}, ("(6, 3072)", "(N, C, H, W)")),
+        ({"images": IMAGES[:, :2]}, ("(6, 2, 32, 32)",)),
+        ({"images": IMAGES[:0]}, ("not empty",)),
+        ({"images": IMAGES[:, :, :28, :28]}, ("3×28×28", "3×32×32")),
+        ({"images": IMAGES[:, :1]}, ("1×32×32", "3×32×32")),
+        ({"photos": IMAGES}, ("no entry images", "photos")),
+        ({"images": IMAGES, "labels": np.zeros(5, int)}, ("(5,)", "6")),
+        ({"images": IMAGES, "labels": np.zeros(6)}, ("float64", "whole numbers")),
+        ({"images": IMAGES, "labels": np.full(6, 10)}, ("10", "0 to 9")),
+        ({"images": IMAGES, "labels": np.full(6, -1)}, ("-1", "0 to 9")),
+        ({"images": IMAGES, "labels": np.full(6, 39 * 10**15)}, ("39000000000000000", "0 to 9")),
+        ({"images": IMAGES, "attributes": np.zeros((6, 2), bool)}, ("attribute_names",)),
+        ({"images": IMAGES, "attributes": np.zeros((5, 1), bool), "attribute_names": np.array(["a"])}, ("(5, 1)",)),
+        ({"images": IMAGES, "attributes": np.full((6, 1), -1), "attribute_names": np.array(["a"])}, ("0 and 1",)),
     ],
 )
 def test_wrong_arrays_are_explained(entries, words, tmp_path):
@@ -429,22 +459,49 @@ class Bomb:
 def test_pickled_arrays_are_refused_and_never_run(tmp_path):
     bomb = np.empty(1, object)
     bomb[0] = Bomb(tmp_path / "ran")
-    path = save(tmp_path, "cifar10-train.npz", images=PICTURES, labels=bomb)
+    path = save(tmp_path, "cifar10-train.npz", images=IMAGES, labels=bomb)
     assert str(path) in error_of("cifar10", "train", tmp_path)
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize("keep", [0, 10, 3000, -30])
-def test_a_damaged_archive_is_named(keep, tmp_path):
-    path = save(tmp_path, "cifar10-train.npz", images=PICTURES)
-    path.write_bytes(path.read_bytes()[:keep])
+def test_classes_without_names_are_counted_only_up_to_a_limit(tmp_path):
+    save(tmp_path, "pets-train.npz", images=IMAGES, labels=np.array([0, 0, 1, 1, 2, 3.9e16]).astype(int))
+    assert "39000000000000000" in error_of("pets", "train", tmp_path)  # a name for each would take all memory
+    save(tmp_path, "pets-train.npz", images=IMAGES, labels=np.arange(6))
+    assert opened("pets", "train", tmp_path).class_names == tuple("012345")
+
+
+def header(text: str) -> bytes:
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
+
+
+BAD_ENTRIES = {  # each once was another error than a DataError
+    "encrypted": None,
+    "no header": header("{'descr': '|u1', 'fortran_order': False, 'shape': (6,"),
+    "huge": header("{'descr': '|u1', 'fortran_order': False, 'shape': (999999999999, 3, 32, 32)}"),
+}
+
+
+@pytest.mark.parametrize("keep", [0, 10, 3000, -30, *BAD_ENTRIES])
+def test_a_damaged_archive_is_named(keep, tmp_path, monkeypatch):
+    path = save(tmp_path, "cifar10-train.npz", images=IMAGES)
+    content = path.read_bytes()
+    if keep == "encrypted":
+        content = content[:6] + bytes([content[6] | 1]) + content[7:]
+        central = content.rindex(b"PK\x01\x02")
+        path.write_bytes(content[: central + 8] + bytes([content[central + 8] | 1]) + content[central + 9 :])
+    elif keep in BAD_ENTRIES:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("images.npy", BAD_ENTRIES[keep])
+    else:
+        path.write_bytes(content[:keep])
     assert str(path) in error_of("cifar10", "train", tmp_path)
 
 
 def test_a_lone_array_is_not_an_archive(tmp_path):
     (tmp_path / "arrays").mkdir()
     with open(tmp_path / "arrays/cifar10-train.npz", "wb") as file:
-        np.save(file, PICTURES)
+        np.save(file, IMAGES)
     assert "savez" in error_of("cifar10", "train", tmp_path)
 
 

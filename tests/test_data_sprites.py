@@ -21,15 +21,15 @@ def some(n: int, seed: int = 0, **fixed: float) -> dict[str, torch.Tensor]:
     return parameters | {name: torch.full((n,), value) for name, value in fixed.items()}
 
 
-def middle(pictures: torch.Tensor) -> torch.Tensor:
+def middle(images: torch.Tensor) -> torch.Tensor:
     """The centre of what is lit, (N, 2) as x, y in pixels."""
-    lit, axis = pictures[:, 0].double(), torch.arange(64.0, dtype=torch.float64)
+    lit, axis = images[:, 0].double(), torch.arange(64.0, dtype=torch.float64)
     total = lit.sum((1, 2))
     return torch.stack([(lit.sum(1) * axis).sum(1) / total, (lit.sum(2) * axis).sum(1) / total], 1)
 
 
-def area(pictures: torch.Tensor) -> torch.Tensor:
-    return (pictures > 0).flatten(1).sum(1).double()
+def area(images: torch.Tensor) -> torch.Tensor:
+    return (images > 0).flatten(1).sum(1).double()
 
 
 # ---- drawn
@@ -38,9 +38,9 @@ def area(pictures: torch.Tensor) -> torch.Tensor:
 def test_the_interface_is_the_contract():
     parameters = some(500)
     before = {name: values.clone() for name, values in parameters.items()}
-    pictures = sprites.draw(parameters)
-    assert pictures.shape == (500, 1, 64, 64) and pictures.dtype == torch.uint8
-    assert sorted(pictures.unique().tolist()) == [0, 255]  # binary, like the original
+    images = sprites.draw(parameters)
+    assert images.shape == (500, 1, 64, 64) and images.dtype == torch.uint8
+    assert sorted(images.unique().tolist()) == [0, 255]  # binary, like the original
     assert list(parameters) == list(sprites.FACTORS) and all(v.dtype == torch.float32 for v in parameters.values())
     assert all(torch.equal(before[name], values) for name, values in parameters.items())
     assert sprites.draw(some(0)).shape == (0, 1, 64, 64)
@@ -58,7 +58,7 @@ def test_factors_take_the_archives_values_equally_often_and_independently():
     assert between.abs().max() < 5 / 20_000**0.5
 
 
-def test_a_picture_does_not_depend_on_its_neighbours():
+def test_an_image_does_not_depend_on_its_neighbours():
     parameters = some(250)
     together = sprites.draw(parameters)
     order = torch.randperm(250, generator=torch.Generator().manual_seed(1))
@@ -69,18 +69,18 @@ def test_a_picture_does_not_depend_on_its_neighbours():
 @pytest.mark.parametrize("shape", [1.0, 2.0, 3.0])
 def test_position_is_the_middle_and_scale_the_root_of_the_area(shape):
     parameters = some(400, shape=shape)
-    pictures = sprites.draw(parameters)
+    images = sprites.draw(parameters)
     where = torch.stack([parameters["x"], parameters["y"]], 1) * 32 + 15.5
-    assert (middle(pictures) - where).abs().max() < (2.0 if shape == 3 else 0.8)  # a heart's middle is not its centroid
-    share = area(pictures).sqrt() / parameters["scale"]
+    assert (middle(images) - where).abs().max() < (2.0 if shape == 3 else 0.8)  # a heart's middle is not its centroid
+    share = area(images).sqrt() / parameters["scale"]
     assert share.std() / share.mean() < 0.06
-    assert 130 < area(pictures).mean() < 200  # 174 in the published archive, over all shapes
+    assert 130 < area(images).mean() < 200  # 174 in the published archive, over all shapes
 
 
 def test_the_whole_set_is_as_bright_as_the_published_one_and_keeps_off_the_frame():
-    pictures = sprites.draw(some(3000))
-    assert abs((pictures > 0).float().mean() - 0.0425) < 0.002
-    assert pictures[:, :, 2:-2, 2:-2].float().sum() == pictures.float().sum()
+    images = sprites.draw(some(3000))
+    assert abs((images > 0).float().mean() - 0.0425) < 0.002
+    assert images[:, :, 2:-2, 2:-2].float().sum() == images.float().sum()
 
 
 def test_orientation_turns_and_shapes_have_their_symmetries():
@@ -140,11 +140,11 @@ def test_the_archive_opens_pixel_for_pixel_and_is_never_unpickled(place, tmp_pat
         assert np.array_equal(dataset.images.numpy()[:, 0], 255 * written["imgs"][rows])
         assert np.allclose(dataset.factors, written["latents_values"][rows, 1:]) and dataset.factors.dtype == torch.float32
         assert dataset.factor_names == tuple(sprites.FACTORS) and (dataset.is_real, dataset.source) == (True, "dSprites")
-    assert sorted(seen) == list(range(40))  # every picture is in one split
+    assert sorted(seen) == list(range(40))  # every image is in one split
     assert not (tmp_path / "ran").exists()
 
 
-def test_more_pictures_than_a_block_and_a_shuffled_order(tmp_path, monkeypatch):
+def test_more_images_than_a_block_and_a_shuffled_order(tmp_path, monkeypatch):
     monkeypatch.setattr(dsprites, "BLOCK", 16)
     written = write_archive(tmp_path, 100)
     dataset = find("dsprites", "train", tmp_path).decode()
@@ -204,7 +204,7 @@ def test_a_truncated_archive_is_named_with_its_size(keep, tmp_path):
     assert str(path) in str(caught.value) and f"{keep:,} bytes" in str(caught.value) and "--force" in str(caught.value)
 
 
-def test_pictures_that_end_too_early_are_named(tmp_path):
+def test_images_that_end_too_early_are_named(tmp_path):
     write_archive(tmp_path)
     path = tmp_path / "dsprites" / dsprites.NAME
     with zipfile.ZipFile(path) as archive:
@@ -213,11 +213,11 @@ def test_pictures_that_end_too_early_are_named(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in entries.items():
             archive.writestr(name, content)
-    with pytest.raises(DataError, match="ends within picture 39 of 40"):
+    with pytest.raises(DataError, match="ends within image 39 of 40"):
         find("dsprites", "train", tmp_path).decode()
 
 
-def test_too_few_pictures_for_a_split_are_refused(tmp_path):
+def test_too_few_images_for_a_split_are_refused(tmp_path):
     write_archive(tmp_path, 5)
     with pytest.raises(DataError, match="test split would be empty"):
         find("dsprites", "test", tmp_path).decode()

@@ -1,4 +1,4 @@
-"""The wardrobe and the digits against what can be measured in their pictures."""
+"""The wardrobe and the digits against what can be measured in their images."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def some(stand_in, n: int, seed: int = 0, label: int | None = None) -> dict[str,
 
 
 def ramp(stand_in, name: str, n: int, seed: int, label: int) -> dict[str, torch.Tensor]:
-    """One picture of a class, n times, with one factor going from its lowest to its highest value."""
+    """One image of a class, n times, with one factor going from its lowest to its highest value."""
     one = {key: values.repeat(n) for key, values in some(stand_in, 1, seed, label).items()}
     return one | {name: torch.linspace(*stand_in.FACTORS[name], n)}
 
@@ -31,18 +31,18 @@ def correlation(a, b) -> float:
     return float(np.corrcoef(np.asarray(a), np.asarray(b))[0, 1])
 
 
-def bright_rows(pictures: torch.Tensor) -> torch.Tensor:
+def bright_rows(images: torch.Tensor) -> torch.Tensor:
     """The height of the ink's bounding box, in pixels."""
-    lit = (pictures[:, 0].amax(2) > 60).long()
+    lit = (images[:, 0].amax(2) > 60).long()
     return 28 - lit.argmax(1) - lit.flip(1).argmax(1)
 
 
 @BOTH
 def test_the_interface_is_the_contract(stand_in):
     parameters = some(stand_in, 500)
-    pictures = stand_in.draw(parameters)
-    assert pictures.shape == (500, *stand_in.SHAPE) and stand_in.SHAPE == (1, 28, 28)
-    assert pictures.dtype == torch.uint8 and pictures.max() > 240 and pictures.min() == 0
+    images = stand_in.draw(parameters)
+    assert images.shape == (500, *stand_in.SHAPE) and stand_in.SHAPE == (1, 28, 28)
+    assert images.dtype == torch.uint8 and images.max() > 240 and images.min() == 0
     assert parameters["label"].dtype == torch.int64
     assert sorted(set(parameters["label"].tolist())) == list(range(10)) and len(stand_in.CLASS_NAMES) == 10
     assert all(values.shape == (500,) for values in parameters.values())
@@ -69,14 +69,14 @@ def test_factors_fill_their_stated_ranges_and_are_independent(stand_in):
 
 
 @BOTH
-def test_the_same_seed_gives_the_same_pictures_and_another_seed_others(stand_in):
+def test_the_same_seed_gives_the_same_images_and_another_seed_others(stand_in):
     first, again, other = (stand_in.draw(some(stand_in, 200, seed)) for seed in (3, 3, 4))
     assert torch.equal(first, again)
     assert (first != other).flatten(1).any(1).all()
 
 
 @BOTH
-def test_a_picture_does_not_depend_on_its_neighbours(stand_in):
+def test_an_image_does_not_depend_on_its_neighbours(stand_in):
     parameters = some(stand_in, 330)
     together = stand_in.draw(parameters)
     alone = torch.cat([stand_in.draw({k: v[i : i + 1] for k, v in parameters.items()}) for i in range(60)])
@@ -96,7 +96,7 @@ def test_drawing_leaves_the_parameters_as_they_were_and_nothing_gives_nothing(st
 
 
 @BOTH
-def test_a_changed_factor_changes_that_picture_and_no_other(stand_in):
+def test_a_changed_factor_changes_that_image_and_no_other(stand_in):
     parameters = some(stand_in, 60)
     before = stand_in.draw(parameters)
     for name, (low, high) in stand_in.FACTORS.items():
@@ -117,12 +117,12 @@ def test_every_factor_shows_in_every_class(stand_in, label):
 
 
 @BOTH
-def test_the_frame_stays_black_and_the_picture_is_as_full_as_the_original(stand_in):
-    pictures = stand_in.draw(some(stand_in, 2000)).float() / 255
-    border = torch.cat([pictures[..., [0, -1], :].flatten(), pictures[..., [0, -1]].flatten()])
+def test_the_frame_stays_black_and_the_image_is_as_full_as_the_original(stand_in):
+    images = stand_in.draw(some(stand_in, 2000)).float() / 255
+    border = torch.cat([images[..., [0, -1], :].flatten(), images[..., [0, -1]].flatten()])
     assert border.mean() < 0.002 and border.max() < 0.3
     low, high = {garments: (0.19, 0.33), digits: (0.1, 0.16)}[stand_in]
-    assert low < pictures.mean() < high
+    assert low < images.mean() < high
 
 
 @pytest.mark.parametrize("label", range(10))
@@ -135,7 +135,7 @@ def test_thicker_strokes_give_more_ink(label):
 def test_the_measured_width_of_strokes_is_the_thickness(label):
     parameters = some(digits, 300, label=label)
     shares = digits.draw(parameters)[:, 0].numpy() / 255.0
-    lengths = [skeletonize(np.kron(picture, np.ones((3, 3))) > 0.5).sum() / 3 for picture in shares]
+    lengths = [skeletonize(np.kron(image, np.ones((3, 3))) > 0.5).sum() / 3 for image in shares]
     width = shares.sum((1, 2)) / lengths  # ink over length, pixels
     assert correlation(width, parameters["thickness"]) > 0.9
     assert 0.7 < np.median(width / parameters["thickness"].numpy()) < 1.4
@@ -177,16 +177,16 @@ def test_length_is_the_height_of_a_dress():
 
 @pytest.mark.parametrize("label", [0, 1, 2, 3, 4, 6])
 def test_a_longer_garment_reaches_lower_and_its_top_stays(label):
-    pictures = garments.draw(ramp(garments, "length", 10, 8, label))
-    heights = bright_rows(pictures)
+    images = garments.draw(ramp(garments, "length", 10, 8, label))
+    heights = bright_rows(images)
     assert (heights.diff() >= 0).all() and heights[-1] - heights[0] >= 4
-    assert torch.equal(pictures[0, :, :6], pictures[-1, :, :6])
+    assert torch.equal(images[0, :, :6], images[-1, :, :6])
 
 
 @pytest.mark.parametrize("label", [0, 2, 3, 4, 6])
 def test_a_longer_sleeve_covers_more_beside_the_body(label):
-    pictures = garments.draw(ramp(garments, "sleeve", 8, 8, label)).float()
-    outer = (pictures > 60).float().sum((1, 2, 3))
+    images = garments.draw(ramp(garments, "sleeve", 8, 8, label)).float()
+    outer = (images > 60).float().sum((1, 2, 3))
     assert correlation(outer, torch.arange(8.0)) > 0.9
 
 

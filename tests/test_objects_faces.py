@@ -63,8 +63,8 @@ def changed_pixels(module, p: dict, **new: float) -> torch.Tensor:
 @pytest.mark.parametrize("module", [faces, objects])
 def test_interface(module):
     p = module.sample(37, generator())
-    pictures = module.draw(p)
-    assert pictures.dtype == torch.uint8 and pictures.shape == (37, *module.SHAPE)
+    images = module.draw(p)
+    assert images.dtype == torch.uint8 and images.shape == (37, *module.SHAPE)
     for name, values in p.items():
         assert values.shape == (37,), name
         assert values.dtype == (torch.int64 if name == "label" else torch.float32), name
@@ -75,7 +75,7 @@ def test_interface(module):
 
 
 @pytest.mark.parametrize("module", [faces, objects])
-def test_pictures_are_a_function_of_their_own_parameters(module):
+def test_images_are_a_function_of_their_own_parameters(module):
     p = module.sample(150, generator(2))
     again = module.sample(150, generator(2))
     assert all(torch.equal(p[name], again[name]) for name in p)
@@ -99,8 +99,8 @@ def test_factors_are_independent(module):
 def test_every_factor_shows(module):
     p = module.sample(24, generator(6))
     ends = [p | {name: torch.full((24,), value)} for name, limits in module.FACTORS.items() for value in limits]
-    pictures = module.draw({name: torch.cat([end[name] for end in ends]) for name in p}).float()
-    low, high = pictures.view(len(module.FACTORS), 2, 24, -1).unbind(1)
+    images = module.draw({name: torch.cat([end[name] for end in ends]) for name in p}).float()
+    low, high = images.view(len(module.FACTORS), 2, 24, -1).unbind(1)
     shown = ((low - high).abs().amax(-1) > 12).float().mean(1)
     assert (shown > 0.5).all(), dict(zip(module.FACTORS, shown.tolist(), strict=True))
 
@@ -199,8 +199,8 @@ def test_skin_tone_darkens_the_skin_monotonically():
     p = plain_faces(20)
     levels = []
     for tone in torch.linspace(0, 1, 8).tolist():
-        pictures = faces.draw(p | {"skin_tone": torch.full((20,), tone)}).float()
-        levels.append(pictures[:, :, 36:40, 24:40].mean((1, 2, 3)))
+        images = faces.draw(p | {"skin_tone": torch.full((20,), tone)}).float()
+        levels.append(images[:, :, 36:40, 24:40].mean((1, 2, 3)))
     assert (torch.stack(levels).diff(dim=0) < 0).all()
 
 
@@ -217,11 +217,11 @@ def radial_slope(grey: np.ndarray) -> float:
     return np.polyfit(np.log(rings), np.log([power[radius == r].mean() for r in rings]), 1)[0]
 
 
-def test_objects_have_the_statistics_of_natural_pictures(many_objects):
-    pictures = many_objects[1].float() / 255
-    assert -2.4 < radial_slope(pictures.mean(1).numpy()) < -1.6
-    assert abs(pictures.mean() - 0.47) < 0.06
-    assert abs(pictures.std() - 0.25) < 0.04
+def test_objects_have_the_statistics_of_natural_images(many_objects):
+    images = many_objects[1].float() / 255
+    assert -2.4 < radial_slope(images.mean(1).numpy()) < -1.6
+    assert abs(images.mean() - 0.47) < 0.06
+    assert abs(images.std() - 0.25) < 0.04
 
 
 def test_texture_is_one_over_f():
@@ -241,8 +241,8 @@ def test_classes_are_balanced_and_backgrounds_shared(many_objects):
 
 
 def test_a_linear_classifier_is_far_from_perfect(many_objects):
-    p, pictures = many_objects
-    flat, label = pictures.flatten(1).float().numpy() / 255, p["label"].numpy()
+    p, images = many_objects
+    flat, label = images.flatten(1).float().numpy() / 255, p["label"].numpy()
     accuracy = RidgeClassifier(alpha=300).fit(flat[:3000], label[:3000]).score(flat[3000:], label[3000:])
     assert 0.25 < accuracy < 0.65
 
