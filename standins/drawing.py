@@ -11,11 +11,13 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 DRAWING = threading.Lock()
+SomeCanvas = TypeVar("SomeCanvas", bound="Canvas")
 
 
 class Canvas:
@@ -83,14 +85,13 @@ def capsule(x: Tensor, y: Tensor, x0, y0, x1, y1, radius) -> Tensor:
 def polygon(x: Tensor, y: Tensor, corners: list[tuple]) -> Tensor:
     """Return the distance to a polygon (convex or not) with corners [(x, y), …], each a number or (B,)."""
     points = [(column(px), column(py)) for px, py in corners]
-    distance, inside = None, None
+    distance, inside = torch.tensor(torch.inf), torch.tensor(False)
     for (ax, ay), (bx, by) in zip(points, points[1:] + points[:1], strict=True):
         ex, ey, wx, wy = bx - ax, by - ay, x - ax, y - ay
         t = ((wx * ex + wy * ey) / (ex * ex + ey * ey + 1e-9)).clamp(0, 1)
         square = (wx - t * ex) ** 2 + (wy - t * ey) ** 2
         crosses = ((ay > y) != (by > y)) & ((x - ax) * (by - ay) * torch.sign(by - ay) < ex * wy * torch.sign(by - ay))
-        distance = square if distance is None else torch.minimum(distance, square)
-        inside = crosses if inside is None else inside ^ crosses
+        distance, inside = torch.minimum(distance, square), inside ^ crosses
     return torch.where(inside, -1.0, 1.0) * torch.sqrt(distance + 1e-12)
 
 
@@ -149,7 +150,7 @@ def in_groups(draw: Callable[[int, dict[str, Tensor]], Tensor], factors: dict[st
     return torch.empty_like(drawn).index_copy_(0, order, drawn)
 
 
-def window(canvas: Canvas, top: float, bottom: float, left: float = -1.0, right: float = 1.0) -> Canvas:
+def window(canvas: SomeCanvas, top: float, bottom: float, left: float = -1.0, right: float = 1.0) -> SomeCanvas:
     """Return the part of a canvas between two heights and two sides of the frame; painting on it paints the whole.
 
     A small feature painted on its own window costs a fraction of the frame.

@@ -157,6 +157,15 @@ def attributes(parameters: dict[str, Tensor]) -> Tensor:
     return torch.stack([known[name] for name in ATTRIBUTE_NAMES], dim=1)
 
 
+class FaceCanvas(Canvas):
+    """A canvas with the outline of a face, the coordinates on it, and its light, per pixel."""
+
+    outline: Tensor
+    u: Tensor
+    v: Tensor
+    light: Tensor
+
+
 def draw(parameters: dict[str, Tensor]) -> Tensor:
     """Return the portraits (B, 3, 64, 64) uint8 of parameters (B,); each depends on its own parameters alone."""
     return in_chunks(_draw, parameters, chunk=CHUNK)
@@ -168,7 +177,7 @@ CHUNK = 64
 
 def _draw(parameters: dict[str, Tensor]) -> Tensor:
     f = SimpleNamespace(**{name: values.float()[:, None, None] for name, values in parameters.items()})
-    canvas = Canvas(len(f.yaw), 3, SHAPE[1])
+    canvas = FaceCanvas(len(f.yaw), 3, SHAPE[1])
     _background(canvas, f)
     canvas.x, canvas.y = turned(canvas.x * ZOOM, canvas.y * ZOOM + LIFT - 0.5, f.tilt)
     canvas.y, canvas.pixel = canvas.y + 0.5, canvas.pixel * ZOOM
@@ -190,7 +199,7 @@ def _draw(parameters: dict[str, Tensor]) -> Tensor:
     return canvas.to_uint8()
 
 
-def _where(chosen: Tensor, paint: Callable, canvas: Canvas, f: SimpleNamespace) -> None:
+def _where(chosen: Tensor, paint: Callable, canvas: FaceCanvas, f: SimpleNamespace) -> None:
     """Paint a feature on those portraits only that have it: chosen (B, 1, 1) bool."""
     which = chosen.flatten().nonzero().flatten()
     few = copy.copy(canvas)
@@ -205,7 +214,7 @@ def _where(chosen: Tensor, paint: Callable, canvas: Canvas, f: SimpleNamespace) 
 # --- measures, colours and light ------------------------------------------------
 
 
-def _measure(canvas: Canvas, f: SimpleNamespace) -> None:
+def _measure(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     """Add to `f` the sizes, colours and positions that several features share."""
     angle = 0.5 * f.yaw
     f.sin, f.cos = torch.sin(angle), torch.cos(angle)
@@ -230,14 +239,14 @@ def _down(f: SimpleNamespace, y: float | Tensor, depth: float) -> Tensor:
     return y + 0.12 * f.nod * depth
 
 
-def _part(canvas: Canvas, top: float, bottom: float, left: float = -1.0, right: float = 1.0) -> Canvas:
+def _part(canvas: FaceCanvas, top: float, bottom: float, left: float = -1.0, right: float = 1.0) -> FaceCanvas:
     """Return the window that shows at least this part of the head's own coordinates, however the head is tilted."""
     lean = 0.13 * max(abs(left), abs(right)) if right < 1 or left > -1 else 0.09
     edges = (top - lean - LIFT, bottom + lean - LIFT, left - 0.08, right + 0.08)
     return window(canvas, *(min(max(edge / ZOOM, -1.0), 1.0) for edge in edges))
 
 
-def _outline(canvas: Canvas, f: SimpleNamespace) -> tuple[Tensor, Tensor, Tensor]:
+def _outline(canvas: FaceCanvas, f: SimpleNamespace) -> tuple[Tensor, Tensor, Tensor]:
     """Return the distance to the outline of the head, and its coordinates u, v: -1 … 1 across and down."""
     middle = _down(f, 0.06, 0.2)
     height = torch.where(canvas.y < middle, 0.86, 0.74)
@@ -271,14 +280,14 @@ def _spot(canvas: Canvas, cx, cy, rx, ry) -> Tensor:
     return spot * spot
 
 
-def _relief(canvas: Canvas, f: SimpleNamespace, cx, cy, rx, ry) -> Tensor:
+def _relief(canvas: FaceCanvas, f: SimpleNamespace, cx, cy, rx, ry) -> Tensor:
     """Return the light that a soft bump on the face gains on the lit side and loses on the other."""
     u, v = (canvas.x - cx) / rx, (canvas.y - cy) / ry
     spot = (1 - u * u - v * v).clamp_(min=0)
     return spot * (f.lx * u + f.ly * v)
 
 
-def _shine(canvas: Canvas, amount: Tensor) -> None:
+def _shine(canvas: FaceCanvas, amount: Tensor) -> None:
     """Lighten the image where `amount` (B, H, W) is positive and darken it, towards warm, where it is negative."""
     canvas.paint(amount.clamp(min=0), _rgb(1.0, 0.96, 0.90))
     canvas.paint((-amount).clamp_(min=0), _rgb(0.22, 0.07, 0.06))
@@ -287,7 +296,7 @@ def _shine(canvas: Canvas, amount: Tensor) -> None:
 # --- background, clothes, neck ------------------------------------------------
 
 
-def _background(canvas: Canvas, f: SimpleNamespace) -> None:
+def _background(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     """Paint a wall of one hue, lighter in the middle, and the discs of far lights, at half resolution."""
     half = Canvas(len(f.yaw), 3, SHAPE[1] // 2)
     light = 0.20 + 0.62 * f.background_light
@@ -304,7 +313,7 @@ def _background(canvas: Canvas, f: SimpleNamespace) -> None:
     canvas.pixels = functional.interpolate(half.pixels, scale_factor=2, mode="bilinear", align_corners=False)
 
 
-def _neck_and_clothes(canvas: Canvas, f: SimpleNamespace) -> None:
+def _neck_and_clothes(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     """Paint the neck with the shadow of the chin, and shoulders in a jumper, an open collar or a jacket."""
     part = _part(canvas, 0.3, 1.0)
     x, y = part.x, part.y
@@ -329,7 +338,7 @@ def _neck_and_clothes(canvas: Canvas, f: SimpleNamespace) -> None:
 # --- head and features ------------------------------------------------
 
 
-def _ears(canvas: Canvas, f: SimpleNamespace) -> None:
+def _ears(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     """Paint both ears; the head is painted over the inner half, and over all of the ear that is turned away."""
     for side in (-1, 1):
         part = _part(canvas, -0.3, 0.55)
@@ -340,7 +349,7 @@ def _ears(canvas: Canvas, f: SimpleNamespace) -> None:
         part.paint((0.35 * f.lx * side).clamp(min=0) * hollow, f.skin)
 
 
-def _head(canvas: Canvas, f: SimpleNamespace) -> None:
+def _head(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     """Paint the head: the skin, its roundness under the light, and the relief of cheeks, brow, sockets and chin."""
     toward = (1 - 0.75 * (canvas.u * canvas.u + canvas.v * canvas.v)).clamp_(min=0.04).sqrt_()
     light = 0.80 * f.lx * canvas.u + 0.72 * f.ly * canvas.v + f.lz * toward
@@ -364,7 +373,7 @@ def _head(canvas: Canvas, f: SimpleNamespace) -> None:
         part.paint(blush * (0.10 + 0.42 * f.rosy), f.skin * _rgb(1.0, 0.52, 0.50))
 
 
-def _eye(canvas: Canvas, f: SimpleNamespace, side: int) -> None:
+def _eye(canvas: FaceCanvas, f: SimpleNamespace, side: int) -> None:
     """Paint one eye with its brow: white, iris, pupil, glint, lids and lashes."""
     part = _part(canvas, -0.42, 0.22, *((-0.72, 0.24) if side < 0 else (-0.24, 0.72)))
     cx, cy = _across(f, 0.235 * side, 0.42), _down(f, 0.0, 0.42)
@@ -385,7 +394,7 @@ def _eye(canvas: Canvas, f: SimpleNamespace, side: int) -> None:
     _brow(part, f, side, cx + 0.012 * side, cy)
 
 
-def _iris(part: Canvas, f: SimpleNamespace, white: Tensor, cx: Tensor, cy: Tensor, shade: Tensor) -> None:
+def _iris(part: FaceCanvas, f: SimpleNamespace, white: Tensor, cx: Tensor, cy: Tensor, shade: Tensor) -> None:
     iris = _colour(ramp(f.eye_colour.flatten(), IRIS))
     distance = torch.sqrt((part.x - cx) ** 2 + (part.y - cy) ** 2 + 1e-9)
     inner = (1 - ((part.y - cy) * 7 + 0.55).clamp(0, 1))[:, None]
@@ -396,7 +405,7 @@ def _iris(part: Canvas, f: SimpleNamespace, white: Tensor, cx: Tensor, cy: Tenso
     part.paint(0.95 * part.coverage(glint - 0.017, 1.2) * white, 1.0)
 
 
-def _brow(part: Canvas, f: SimpleNamespace, side: int, cx: Tensor, cy: Tensor) -> None:
+def _brow(part: FaceCanvas, f: SimpleNamespace, side: int, cx: Tensor, cy: Tensor) -> None:
     """Paint one brow: a tapered arc in the colour of the hair, a little darker."""
     s = side * (part.x - cx) / (0.175 * (1 - 0.20 * side * f.sin))
     rise = 0.030 + 0.036 * f.arched
@@ -407,7 +416,7 @@ def _brow(part: Canvas, f: SimpleNamespace, side: int, cx: Tensor, cy: Tensor) -
     part.paint((0.78 + 0.17 * f.bushy) * part.coverage(y.abs() - thick, 1.5) * along, ink)
 
 
-def _nose(canvas: Canvas, f: SimpleNamespace) -> None:
+def _nose(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     """Paint the nose: the ridge and tip catch the light, the far side and the nostrils lie in shadow."""
     part = _part(canvas, -0.22, 0.52, -0.50, 0.50)
     tip, tip_y = _across(f, 0, 0.66), _down(f, 0.265, 0.62)
@@ -427,7 +436,7 @@ def _nose(canvas: Canvas, f: SimpleNamespace) -> None:
         part.paint(0.45 * wing, f.skin * _rgb(0.46, 0.31, 0.29))
 
 
-def _lines_of_age(canvas: Canvas, f: SimpleNamespace) -> None:
+def _lines_of_age(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     """Paint what years draw: lines on the forehead, under the eyes and from the nose to the mouth, deeper with age."""
     depth = 0.55 * ((f.age - 0.45) * 1.9).clamp(0, 1)
     part = _part(canvas, -0.60, 0.62, -0.70, 0.70)
@@ -449,7 +458,7 @@ def _lines_of_age(canvas: Canvas, f: SimpleNamespace) -> None:
     part.paint((line * depth).clamp_(max=0.7), f.skin * _rgb(0.50, 0.34, 0.31))
 
 
-def _mouth_curves(part: Canvas, f: SimpleNamespace) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+def _mouth_curves(part: FaceCanvas, f: SimpleNamespace) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Return s (−1 … 1 along the mouth), its arch, the height below the middle, the gap, and the fullness."""
     feel = 0.36 + 0.64 * torch.tanh(1.5 * f.smile)
     cx, cy = _across(f, 0, 0.46), _down(f, 0.495, 0.46)
@@ -460,7 +469,7 @@ def _mouth_curves(part: Canvas, f: SimpleNamespace) -> tuple[Tensor, Tensor, Ten
     return s, arc, y, gap * arc.clamp(min=0), 1 + 0.45 * f.big_lips
 
 
-def _mouth(canvas: Canvas, f: SimpleNamespace) -> None:
+def _mouth(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     """Paint the mouth: lips, the dark between them, teeth and tongue, and the shadow below the lower lip."""
     part = _part(canvas, 0.28, 0.84, -0.62, 0.62)
     s, arc, y, gap, full = _mouth_curves(part, f)
@@ -487,7 +496,7 @@ def _mouth(canvas: Canvas, f: SimpleNamespace) -> None:
         part.paint(0.45 * corner, f.skin * _rgb(0.42, 0.24, 0.23))
 
 
-def _beard(canvas: Canvas, f: SimpleNamespace) -> None:
+def _beard(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     """Paint stubble, moustache, goatee or full beard, which follow the jaw and the mouth."""
     part = _part(canvas, 0.0, 1.0)
     u, v, outline = part.u, part.v, part.outline
@@ -511,7 +520,7 @@ def _beard(canvas: Canvas, f: SimpleNamespace) -> None:
 # --- hair, hats, glasses, jewels ------------------------------------------------
 
 
-def _hair_shape(canvas: Canvas, f: SimpleNamespace) -> tuple[Tensor, Tensor]:
+def _hair_shape(canvas: FaceCanvas, f: SimpleNamespace) -> tuple[Tensor, Tensor]:
     """Return the distance to the outline of all hair, and the radius in it (1 at its edge)."""
     x = canvas.x + 0.07 * f.sin
     f.wave = f.wavy * torch.sin((7.5 + f.strand * 0.5) * canvas.y + f.strand)
@@ -529,7 +538,7 @@ def _hair_shape(canvas: Canvas, f: SimpleNamespace) -> tuple[Tensor, Tensor]:
     return torch.maximum(shape, (canvas.y - end - 0.022 * lock) * 0.8), radius
 
 
-def _hair_colour(canvas: Canvas, f: SimpleNamespace, radius: Tensor) -> Tensor:
+def _hair_colour(canvas: FaceCanvas, f: SimpleNamespace, radius: Tensor) -> Tensor:
     """Return the colour of hair (B, 3, H, W): locks along the strands, a band of gloss, and the side of the light."""
     root = canvas.x - 0.30 * f.part * f.width + 0.07 * f.sin
     along = root / (0.42 + 0.42 * (canvas.y + 1.0).clamp(min=0)) + 0.045 * f.wave
@@ -540,14 +549,14 @@ def _hair_colour(canvas: Canvas, f: SimpleNamespace, radius: Tensor) -> Tensor:
     return f.hair * level[:, None] + (f.hair * 0.55 + 0.12) * sheen[:, None]
 
 
-def _hair_behind(canvas: Canvas, f: SimpleNamespace) -> None:
+def _hair_behind(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     """Paint the hair that falls behind the head and the neck, in shadow; remember shape and colour for the front."""
     f.hair_edge, radius = _hair_shape(canvas, f)
     f.hair_paint = _hair_colour(canvas, f, radius)
     canvas.paint(canvas.coverage(f.hair_edge, 1.4) * (1 - f.bald), f.hair_paint * 0.62)
 
 
-def _hairline(canvas: Canvas, f: SimpleNamespace) -> Tensor:
+def _hairline(canvas: FaceCanvas, f: SimpleNamespace) -> Tensor:
     """Return the distance to the part of the head that hair leaves free: below the hairline, between the temples."""
     u = (canvas.x - f.sin * 0.17) / f.width
     aside = (u - 0.35 * f.part).abs()
@@ -560,7 +569,7 @@ def _hairline(canvas: Canvas, f: SimpleNamespace) -> Tensor:
     return torch.maximum(height - canvas.y, (canvas.x - f.sin * 0.09).abs() - side)
 
 
-def _hair_in_front(canvas: Canvas, f: SimpleNamespace) -> None:
+def _hair_in_front(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     """Paint the hair around the face, its shadow on the forehead, and for the old and bald a fringe above the ears."""
     free = _hairline(canvas, f)
     hair = canvas.coverage(f.hair_edge, 1.3) * canvas.coverage(-free, 1.6)
@@ -571,7 +580,7 @@ def _hair_in_front(canvas: Canvas, f: SimpleNamespace) -> None:
     canvas.paint(hair, f.hair_paint)
 
 
-def _earrings(canvas: Canvas, f: SimpleNamespace) -> None:
+def _earrings(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     """Paint a stud, a hoop or a drop under the ear that shows, and under both on a face seen from the front."""
     metal = torch.where((f.earring_kind > 1)[:, None], _rgb(0.88, 0.90, 0.95), _rgb(0.96, 0.78, 0.32))
     for side in (-1, 1):
@@ -587,7 +596,7 @@ def _earrings(canvas: Canvas, f: SimpleNamespace) -> None:
         part.paint(0.8 * _spot(part, cx - 0.012, cy + 0.02, 0.03, 0.03) * shown * (f.earring_kind != 0), 1.0)
 
 
-def _glasses(canvas: Canvas, f: SimpleNamespace) -> None:
+def _glasses(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     """Paint round or square frames, clear or dark glass with a reflection, the bridge and the arms."""
     part = _part(canvas, -0.30, 0.32, -0.85, 0.85)
     frame = torch.where((f.glasses_kind == 1)[:, None], _rgb(0.55, 0.40, 0.22), _rgb(0.08, 0.07, 0.09))
@@ -611,7 +620,7 @@ def _glasses(canvas: Canvas, f: SimpleNamespace) -> None:
     part.paint(0.95 * part.coverage(torch.minimum(rims, bridge), 1.3) * f.glasses, frame)
 
 
-def _hat(canvas: Canvas, f: SimpleNamespace) -> None:
+def _hat(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     """Paint a woollen hat with a fold, a hat with a brim, or a cap with its peak."""
     part = _part(canvas, -1.0, 0.0)
     x, brow = part.x + 0.05 * f.sin, _down(f, -0.36, 0.3)

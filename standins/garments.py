@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -82,6 +83,10 @@ class Piece:
         self.noise = scattered(parameters["noise_seed"], SHAPE[1] * SHAPE[2]).view(-1, *SHAPE[1:])
         self.phase = self.noise[:, :1, :1], self.noise[:, 1:2, :1]
         self.cloth = self.brightness * _pattern(self, badge)  # (B, H, W)
+
+    if TYPE_CHECKING:  # the parameters
+
+        def __getattr__(self, name: str) -> Tensor: ...
 
     def paint(self, distance: Tensor, tone: Tensor | float) -> None:
         """Lay cloth of this tone where the distance is negative."""
@@ -192,7 +197,8 @@ def _torso(h: Piece, cut: Cut, top: Tensor) -> tuple[Tensor, Tensor]:
 def _sleeve(h: Piece, cut: Cut) -> tuple[Tensor, Tensor]:
     """Return the distance to both sleeves and how far along the sleeve each pixel lies: (B, H, W) each."""
     # in double precision, so that the last bit of a sine cannot depend on how many images are drawn together
-    sin, cos = torch.sin(cut.spread.double()).float(), torch.cos(cut.spread.double()).float()
+    spread = torch.as_tensor(cut.spread).double()
+    sin, cos = torch.sin(spread).float(), torch.cos(spread).float()
     x0 = cut.shoulder - 0.55 * cut.arm
     u, v = h.side - x0, h.y - (TOP + SLOPE * (x0 - cut.neck) + 0.95 * cut.arm)
     along, across = u * sin + v * cos, u * cos - v * sin
@@ -347,6 +353,7 @@ def sneaker(h: Piece) -> None:
     reach, floor, sole = mix(0.7, 0.88, h.length), 0.44, mix(0.1, 0.2, h.flare)
     tall, collar = mix(1.0, 1.4, h.width), mix(0.0, 0.2, h.sleeve)
     x = h.x / reach
+    knots: list[tuple[float, Tensor | float]]
     knots = [(-1.04, 0.0), (-0.95, 0.15), (-0.8, 0.2), (-0.45, 0.27), (-0.05, 0.44), (0.14, 0.52 + collar),
              (0.34, 0.42 + collar), (0.65, 0.4 + collar), (0.9, 0.47 + collar), (1.02, 0.4 + collar)]  # fmt: skip
     height, scale = curve(x, [(place, tall * value) for place, value in knots], soft=0.06)

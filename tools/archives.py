@@ -28,8 +28,7 @@ def unpack(archive: Path, force: bool = False) -> None:
             return
         if there := [str(folder / top) for top in sorted({name.split("/")[0] for name in expected}) if (folder / top).exists()]:
             raise DataError(
-                f"{', '.join(there)} is there but differs from what is in {archive.name}. Move it away, or replace it with "
-                "--force."
+                f"{', '.join(there)} is there but differs from what is in {archive.name}. Move it away, or replace it with --force."
             )
     print(f"unpacking {archive.name} …")
     if archive.suffix == ".gz" and not archive.name.endswith(".tar.gz"):
@@ -63,5 +62,6 @@ def _extract(archive: Path, folder: Path) -> None:
         with zipfile.ZipFile(archive) as packed:
             packed.extractall(folder)
     else:
-        with tarfile.open(archive) as packed:  # Python before 3.11.4 has no filter
-            packed.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+        with tarfile.open(archive) as packed:
+            packed.extraction_filter = getattr(tarfile, "data_filter", None)  # Python before 3.11.4 has none
+            packed.extractall(folder)

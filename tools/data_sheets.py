@@ -24,10 +24,10 @@ def contact_sheet(dataset: Dataset, rows: int | None = None, columns: int = 16, 
 
     Default: as many rows as classes, or 10, and images about 64 pixels wide.
     """
-    names = dataset.class_names if dataset.labels is not None else ()
+    names = dataset.class_names
     rows = rows or min(len(names), 20) or 10
-    if names:
-        chosen = [(dataset.labels == row % len(names)).nonzero().flatten()[:columns] for row in range(rows)]
+    if dataset.labels is not None:
+        chosen = [torch.eq(dataset.labels, row % len(names)).nonzero().flatten()[:columns] for row in range(rows)]
         labels = [names[row % len(names)] for row in range(rows)]
     else:
         chosen = list(torch.arange(min(rows * columns, len(dataset))).split(columns))
@@ -90,7 +90,7 @@ def _sheet(title: str, labels: Sequence[str], strips: Sequence[Tensor], columns:
     return sheet
 
 
-def _width(text: str, font: ImageFont.FreeTypeFont) -> int:
+def _width(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> int:
     return int(max(font.getlength(line) for line in text.split("\n")))
 
 

@@ -73,9 +73,9 @@ def standin(name: str, split: str, n: int | None, seed: int) -> Dataset:
     return Dataset(name, split, is_real=False, **vars(standins.generate(name, split, n or COUNTS[split], seed)))
 
 
-def _resized(images: Tensor, size: int) -> Tensor:
+def _resized(images: Tensor, size: int | None) -> Tensor:
     """Return images (N, C, H, W) uint8 at another size, antialiased."""
-    if images.shape[-1] == size:
+    if size is None or images.shape[-1] == size:
         return images
     smooth = [interpolate(block.float(), (size, size), mode="bicubic", antialias=True) for block in images.split(256)]
     return torch.cat([block.round_().clamp_(0, 255).to(torch.uint8) for block in smooth])

@@ -16,7 +16,7 @@ from standins import artist
 def status(folder: Path | None = None) -> str:
     """Return a table: which real sets are in the data folder, how large, whether prepared, and what `load` opens."""
     folder = settings.data_folder() if folder is None else Path(folder)
-    rows, problems = [("set", "splits here", "from", "size", "prepared", "load opens")], []
+    rows, problems = [["set", "splits here", "from", "size", "prepared", "load opens"]], []
     for name in KNOWN:
         row, problem = _row(name, folder)
         rows.append(row)
@@ -27,16 +27,17 @@ def status(folder: Path | None = None) -> str:
     return "\n".join([f"data folder: {_without_home(folder)}{state}", "", *table, *([""] if problems else []), *problems])
 
 
-def _row(name: str, folder: Path) -> tuple[tuple[str, ...], str]:
+def _row(name: str, folder: Path) -> tuple[list[str], str]:
     """Return a set's row, and what is wrong with it, or ""."""
-    here, prepared, files, problem, opens = [], [], {}, "", artist(name).SOURCE
-    for split in KNOWN[name].splits:
+    known, here, prepared, problem = KNOWN[name], [], [], ""
+    files: dict[Path, str] = {}
+    for split in known.splits:
         try:
             source = find(name, split, folder)
             if source is None:
                 continue
-            ready = is_prepared(source, folder)
-            if source.root.name == "arrays" and not ready:
+            place, ready = "arrays" if source.root.name == "arrays" else "official files", is_prepared(source, folder)
+            if place == "arrays" and not ready:
                 source.decode()  # raises where they are damaged
         except NoSplit:
             continue
@@ -45,14 +46,22 @@ def _row(name: str, folder: Path) -> tuple[tuple[str, ...], str]:
             continue
         here.append(split)
         prepared += [split] if ready else []
-        files |= {source.root / file: "arrays" if source.root.name == "arrays" else "official files" for file in source.files}
-    if not problem and not here and any(folder.glob(KNOWN[name].place)):
+        files |= {source.root / file: place for file in source.files}
+    if not problem and not here and any(folder.glob(known.place)):
         problem = f"not whole yet. Run: python -m helpers data download {name}"
-    if not settings.standins_forced() and (here or problem):
-        opens = KNOWN[name].title if "train" in here else "an error (see below)" if problem else opens
-    size = f"{sum(os.path.getsize(file) for file in files) / 1e6:,.0f} MB" if files else "-"
+    drawn = settings.standins_forced() or not (here or problem)
+    opens = (
+        artist(name).SOURCE
+        if drawn
+        else known.title
+        if "train" in here
+        else "an error (see below)"
+        if problem
+        else "an error: no train split"
+    )
+    size = f"{sum(map(os.path.getsize, files)) / 1e6:,.0f} MB" if files else "-"
     places = ", ".join(sorted(set(files.values()))) or "-"
-    return (name, ", ".join(here) or "none", places, size, ", ".join(prepared) or "no", opens), problem
+    return [name, ", ".join(here) or "none", places, size, ", ".join(prepared) or "no", opens], problem
 
 
 def _without_home(folder: Path) -> str:

@@ -17,6 +17,7 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -68,14 +69,14 @@ def _open(source: Source, folder: Path, fingerprint: str) -> Dataset | None:
     try:
         with open(store / f"{source.key}.npz", "rb") as file, np.load(file) as table:
             about = json.loads(str(table["about"]))
-            columns = {name: torch.from_numpy(table[name]) for name in COLUMNS if name in table.files}
+            columns: dict[str, Any] = {name: torch.from_numpy(table[name]) for name in COLUMNS if name in table.files}
         if (about["version"], about["fingerprint"]) != (VERSION, fingerprint):
             return None
         images = np.load(_images_path(store, source, fingerprint), mmap_mode="c")  # copy on write: the file never changes
-        names = {key: tuple(about[key]) for key in NAMES}
+        columns |= {key: tuple(about[key]) for key in NAMES}
     except Exception:  # whatever is wrong with it, it is prepared anew
         return None
-    return Dataset(source.name, source.split, torch.from_numpy(images[: about["count"]]), about["source"], True, **columns, **names)
+    return Dataset(source.name, source.split, torch.from_numpy(images[: about["count"]]), about["source"], True, **columns)
 
 
 def _images_path(store: Path, source: Source, fingerprint: str) -> Path:
