@@ -35,17 +35,6 @@ def area(images: torch.Tensor) -> torch.Tensor:
 # ---- drawn
 
 
-def test_the_interface_is_the_contract():
-    parameters = some(500)
-    before = {name: values.clone() for name, values in parameters.items()}
-    images = sprites.draw(parameters)
-    assert images.shape == (500, 1, 64, 64) and images.dtype == torch.uint8
-    assert sorted(images.unique().tolist()) == [0, 255]  # binary, like the original
-    assert list(parameters) == list(sprites.FACTORS) and all(v.dtype == torch.float32 for v in parameters.values())
-    assert all(torch.equal(before[name], values) for name, values in parameters.items())
-    assert sprites.draw(some(0)).shape == (0, 1, 64, 64)
-
-
 def test_factors_take_the_archives_values_equally_often_and_independently():
     parameters = some(20_000)
     for name, count in {"shape": 3, "scale": 6, "orientation": 40, "x": 32, "y": 32}.items():
@@ -56,14 +45,6 @@ def test_factors_take_the_archives_values_equally_often_and_independently():
         assert ((seen - expected).square() / expected).sum() < count + 5 * (2 * count) ** 0.5 + 5  # chi squared
     between = torch.corrcoef(torch.stack(list(parameters.values()))) - torch.eye(5)
     assert between.abs().max() < 5 / 20_000**0.5
-
-
-def test_an_image_does_not_depend_on_its_neighbours():
-    parameters = some(250)
-    together = sprites.draw(parameters)
-    order = torch.randperm(250, generator=torch.Generator().manual_seed(1))
-    assert torch.equal(together[order], sprites.draw({k: v[order] for k, v in parameters.items()}))
-    assert torch.equal(together[:5], torch.cat([sprites.draw({k: v[i : i + 1] for k, v in parameters.items()}) for i in range(5)]))
 
 
 @pytest.mark.parametrize("shape", [1.0, 2.0, 3.0])
@@ -77,9 +58,9 @@ def test_position_is_the_middle_and_scale_the_root_of_the_area(shape):
     assert 130 < area(images).mean() < 200  # 174 in the published archive, over all shapes
 
 
-def test_the_whole_set_is_as_bright_as_the_published_one_and_keeps_off_the_frame():
+def test_the_whole_set_is_binary_and_as_bright_as_the_published_one_and_keeps_off_the_frame():
     images = sprites.draw(some(3000))
-    assert abs((images > 0).float().mean() - 0.0425) < 0.002
+    assert abs((images > 0).float().mean() - 0.0425) < 0.002 and images.unique().tolist() == [0, 255]
     assert images[:, :, 2:-2, 2:-2].float().sum() == images.float().sum()
 
 
