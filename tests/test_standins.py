@@ -1,4 +1,4 @@
-"""What all drawn data sets promise: shapes and types, independent factors in their ranges, images that depend on their own alone."""
+"""What all drawn data sets promise: shapes and types, independent factors in their ranges, each image its own."""
 
 from __future__ import annotations
 
