@@ -1,12 +1,13 @@
 """Every kind of figure in the course: tensors go in, drawn axes come out.
 
-Each function takes `ax=None` (a new figure then), draws into it and returns it. Pictures are tiled into one image, so that a
+Each function takes `ax=None` (a new figure then), draws into it and returns it. Images are tiled into one sheet, so that a
 page never holds a wall of axes. `use_style()` gives every figure the course's look.
 """
 
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -24,6 +25,11 @@ from torch import Tensor
 from helpers.data import to_float
 
 STYLE = Path(__file__).parent / "course.mplstyle"
+DPI = 100  # screen pixels per inch of a figure
+WAYS = ((2, 92), (1.5, 92), (1, 92), (1, 80))  # pixels of the file per screen pixel, each way; quality of a JPEG
+LIMIT = 24_000  # bytes of a stored figure: a page with a dozen of them stays below 500 KB
+PAGE, LARGE = 780, 128  # screen pixels: width of a page, width of an image
+SHEET = {1: 780 * 300, 3: 780 * 110}  # screen pixels: area of a sheet, by channels, since colour costs most bytes
 
 
 def use_style() -> None:
@@ -32,23 +38,41 @@ def use_style() -> None:
     shell = get_ipython()
     if shell is not None:
         plt.close(plt.figure())  # the first figure sets the notebook's own formatter, which the next lines replace
-        shell.display_formatter.formatters["image/png"].for_type(Figure, lambda figure: compact(figure, "PNG"))
-        shell.display_formatter.formatters["image/jpeg"].for_type(Figure, lambda figure: compact(figure, "JPEG"))
+        for form in ("PNG", "JPEG"):
+            formatter = shell.display_formatter.formatters[f"image/{form.lower()}"]
+            formatter.for_type(Figure, lambda figure, form=form: compact(figure, form))
 
 
-def compact(figure: Figure, form: str) -> bytes | None:
-    """Return a figure as "PNG" with few colours, or, where it shows colour pictures, as "JPEG"; None for the other form."""
+def compact(figure: Figure, form: str) -> tuple[bytes, dict[str, int]] | None:
+    """Return a figure as "PNG" with few colours or, where it shows colour images, as "JPEG", and its size on the screen.
+
+    None for the other form. Of the ways to store it, from the finest on, the first below LIMIT bytes counts, else the smallest.
+    """
     coloured = any(image.get_array().ndim == 3 for ax in figure.axes for image in ax.images)
     if (form == "JPEG") != coloured:
         return None
-    buffer, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(buffer, format="png", bbox_inches="tight")
-    picture = Image.open(buffer).convert("RGB")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", bbox_inches="tight", dpi=2 * DPI)
+    whole = Image.open(buffer).convert("RGB")
+    width, height = whole.width // 2, whole.height // 2
+    smallest = b""
+    for density, quality in WAYS:
+        size = round(density * width), round(density * height)
+        data = encoded(whole.resize(size, Image.Resampling.LANCZOS) if density < 2 else whole, form, quality)
+        smallest = min(smallest or data, data, key=len)
+        if len(smallest) <= LIMIT:
+            break
+    return smallest, {"width": width, "height": height}
+
+
+def encoded(image: Image.Image, form: str, quality: int) -> bytes:
+    """Return an image as a "JPEG" of this quality, or as a "PNG" of 80 colours."""
+    buffer = io.BytesIO()
     if form == "JPEG":
-        picture.save(small, form, quality=80, optimize=True)
+        image.save(buffer, form, quality=quality, optimize=True, progressive=True)
     else:
-        picture.quantize(80, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(small, form, optimize=True)
-    return small.getvalue()
+        image.quantize(80, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(buffer, form, optimize=True)
+    return buffer.getvalue()
 
 
 def axes(ax: Axes | None, width: float = 7, height: float = 3.2) -> Axes:
@@ -57,10 +81,10 @@ def axes(ax: Axes | None, width: float = 7, height: float = 3.2) -> Axes:
 
 
 def tile(images: Tensor, columns: int, gap: int = 1) -> np.ndarray:
-    """Return pictures (N, C, H, W), uint8 or in [0, 1], as one picture (rows·H + gaps, columns·W + gaps, C) in [0, 1], on white."""
+    """Return images (N, C, H, W), uint8 or in [0, 1], as one sheet (rows·H + gaps, columns·W + gaps, C) in [0, 1], on white."""
     if images.ndim != 4 or not len(images):
         alone = "; one alone is passed as it[None]" if images.ndim == 3 else ""
-        raise ValueError(f"pictures to draw must be (N, C, H, W) with N of 1 or more, not {tuple(images.shape)}{alone}.")
+        raise ValueError(f"images to draw must be (N, C, H, W) with N of 1 or more, not {tuple(images.shape)}{alone}.")
     images = to_unit(images).clamp(0, 1)
     count, channels, height, width = images.shape
     rows = -(-count // columns)
@@ -71,38 +95,64 @@ def tile(images: Tensor, columns: int, gap: int = 1) -> np.ndarray:
     return sheet.permute(1, 2, 0).numpy()
 
 
-def show(picture: np.ndarray, ax: Axes) -> Axes:
-    """Draw one picture (H, W, C) in [0, 1] without ticks or frame, every pixel a crisp square."""
-    ax.imshow(picture.squeeze(-1) if picture.shape[-1] == 1 else picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+def show(sheet: np.ndarray, ax: Axes) -> Axes:
+    """Draw one image (H, W, C) in [0, 1] without ticks or frame: antialiased where it shrinks; enlarged, colours are smooth."""
+    grey, pixels = sheet.shape[-1] == 1, ax.get_position().width * ax.figure.bbox.width
+    enlarged = "nearest" if pixels >= sheet.shape[1] else "antialiased"
+    ax.imshow(sheet.squeeze(-1) if grey else sheet, cmap="gray", vmin=0, vmax=1, interpolation=enlarged if grey else "bicubic")
     ax.set_axis_off()
     return ax
 
 
-def image_grid(images: Tensor, columns: int = 10, title: str = "", ax: Axes | None = None) -> Axes:
-    """Draw pictures (N, C, H, W) as one sheet, row by row."""
+def fitting(images: Tensor, columns: int, room: float = PAGE) -> float:
+    """Return how many screen pixels wide to draw each image (N, C, H, W): what fits, up to LARGE, and at least its own W."""
+    count, channels, _, width = images.shape
+    pixels = max(width, min(LARGE, room / columns, math.sqrt(SHEET[channels] / count)))
+    return pixels // (width / 2) * (width / 2) if channels == 1 else pixels  # grey: whole pixels of a screen of double density
+
+
+def sheet_axes(sheet: np.ndarray, scale: float, title: str, left: float = 0) -> Axes:
+    """Return the axes of a new figure that draws each pixel of a sheet (H, W, C) `scale` screen pixels wide."""
+    high, wide = (scale * side / DPI for side in sheet.shape[:2])
+    figure = plt.figure(figsize=(left + wide, high + 0.4 * bool(title)), layout="none")
+    return figure.add_axes((left / figure.get_figwidth(), 0, wide / figure.get_figwidth(), high / figure.get_figheight()))
+
+
+def image_grid(images: Tensor, columns: int = 10, title: str = "", pixels: float | None = None, ax: Axes | None = None) -> Axes:
+    """Draw images (N, C, H, W) as one sheet, row by row.
+
+    pixels: how wide each image is on the screen (default: as large as fits, up to 128, and never smaller than its own pixels).
+    """
     sheet = tile(images, columns)
-    ax = axes(ax, 7, 7 * sheet.shape[0] / sheet.shape[1] + 0.35 * bool(title))
+    if ax is None:
+        ax = sheet_axes(sheet, (pixels or fitting(images, columns)) / images.shape[-1], title)
     show(sheet, ax).set_title(title)
     return ax
 
 
-def image_rows(rows: Mapping[str, Tensor], title: str = "", ax: Axes | None = None) -> Axes:
-    """Draw one labelled row of pictures (N, C, H, W) for each entry: originals over reconstructions, for example."""
+def image_rows(rows: Mapping[str, Tensor], title: str = "", pixels: float | None = None, ax: Axes | None = None) -> Axes:
+    """Draw one labelled row of images (N, C, H, W) for each entry: originals over reconstructions, for example.
+
+    pixels: as in `image_grid`.
+    """
     counts = {len(images) for images in rows.values()}
     if len(counts) != 1:
-        raise ValueError(f"every row needs the same number of pictures, but they have {sorted(counts)}.")
-    columns = counts.pop()
-    sheet = tile(torch.cat([to_unit(images) for images in rows.values()]), columns, gap=2)
-    ax = axes(ax, 7, 5.9 * sheet.shape[0] / sheet.shape[1] + 0.35 * bool(title))
+        raise ValueError(f"every row needs the same number of images, but they have {sorted(counts)}.")
+    columns, images = counts.pop(), torch.cat([to_unit(images) for images in rows.values()])
+    sheet = tile(images, columns, gap=2)
+    if ax is None:
+        left = 0.085 * max(len(line) for name in rows for line in name.split("\n")) + 0.1
+        pixels = pixels or fitting(images, columns, PAGE - DPI * left)
+        ax = sheet_axes(sheet, pixels / images.shape[-1], title, left)
     show(sheet, ax).set_title(title)
     height = (sheet.shape[0] + 2) / len(rows)
     for i, name in enumerate(rows):
-        ax.text(-4, (i + 0.5) * height - 1, name, ha="right", va="center", fontsize=10)
+        ax.annotate(name, (0, (i + 0.5) * height - 1), (-6, 0), textcoords="offset points", ha="right", va="center", fontsize=10)
     return ax
 
 
 def to_unit(images: Tensor) -> Tensor:
-    """Return pictures, uint8 or in [0, 1], as floats in [0, 1] that can be drawn: no gradient hangs on them."""
+    """Return images, uint8 or in [0, 1], as floats in [0, 1] that can be drawn: no gradient hangs on them."""
     return to_float(images.detach())
 
 
@@ -141,7 +191,7 @@ def name_classes(ax: Axes, z: Tensor, labels: Tensor, class_names: Sequence[str]
         ax.text(*place, class_names[value], fontsize=8.5, ha="center", va="center", bbox=box, zorder=5)
 
 
-def zones(
+def posteriors(
     mu: Tensor, logvar: Tensor, labels: Tensor, class_names: Sequence[str] = (), title: str = "", ax: Axes | None = None
 ) -> Axes:
     """Draw each posterior N(mu, exp(logvar)) in the plane, (N, 2) each, as the ellipse of two standard deviations."""
@@ -168,7 +218,7 @@ def decoded_plane(
     title: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw what every place of the plane decodes to: decode((side², 2)) → pictures, laid out where their points lie."""
+    """Draw what every point of the plane decodes to: decode((side², 2)) → images, laid out where their points lie."""
     ax = axes(ax, 6, 6)
     sheet = tile(decode(plane(extent, side)), side, gap=0)
     left, right, bottom, top = extent
@@ -215,7 +265,7 @@ def computation_graph(
     """Draw what computes what (solid arrows), and how far gradients get on their way back (dashed arrows).
 
     nodes: name → (x, y, fill colour), x in 0 … 3.2 and y in 0 … 2.  edges: (from, to, what happens to the gradient there):
-    "passes", "blocked", or "none" where nobody asks for one.
+    "passes", "blocked", or "none" where no gradient is wanted.
     """
     ax = axes(ax, 3.7, 2.7)
     box = {"boxstyle": "round,pad=0.45", "ec": "#444444"}
@@ -264,8 +314,8 @@ def response_matrix(
     ax.pcolormesh(values.flip(0).numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit, edgecolors="white", linewidth=1.5)
     for (i, j), value in np.ndenumerate(values.numpy()):
         ink = "white" if abs(value) > 0.65 * limit else "#333333"
-        said = f"{value:.1f}".replace("-0.0", "0.0")
-        ax.text(j + 0.5, len(rows) - i - 0.5, said, ha="center", va="center", fontsize=8.5, color=ink)
+        text = f"{value:.1f}".replace("-0.0", "0.0")
+        ax.text(j + 0.5, len(rows) - i - 0.5, text, ha="center", va="center", fontsize=8.5, color=ink)
     ax.set_xticks(np.arange(len(columns)) + 0.5, columns, rotation=40, ha="right", rotation_mode="anchor")
     ax.set_yticks(len(rows) - np.arange(len(rows)) - 0.5, rows)
     ax.tick_params(length=0)

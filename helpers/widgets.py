@@ -1,6 +1,6 @@
-"""Live controls for the notebooks: a model, or finished pictures, go in; sliders that change the picture at every move come out.
+"""Live controls for the notebooks: a model, or finished images, go in; sliders that change the image at every move come out.
 
-Pictures travel as JPEG through `widgets.Image`, and sliders call back through `observe`: no new figure a move, no flicker. The
+Images travel as JPEG through `widgets.Image`, and sliders call back through `observe`: no new figure a move, no flicker. The
 browser holds a slider's next value back until the kernel has dealt with the last one, then sends the newest: nothing piles up.
 """
 
@@ -21,24 +21,49 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from helpers import pretrained, settings
-from helpers.figures import colour, tile
+from helpers.data import DataError
+from helpers.figures import DPI, colour, tile
 from helpers.latent import code_of, gaussian_picks, kl_per_latent, prior_picks, ranked_by_kl
 from helpers.models import LatentModel, decode
 from helpers.pretrained import Codes
 
 
-def jpeg(picture: Image.Image) -> bytes:
-    """Return a picture as JPEG bytes, in a few milliseconds."""
+def jpeg(image: Image.Image) -> bytes:
+    """Return an image as JPEG bytes, in a few milliseconds."""
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=92)
+    image.save(buffer, "JPEG", quality=92)
     return buffer.getvalue()
 
 
 def enlarged(x_hat: Tensor, side: int) -> Image.Image:
-    """Return one picture (1, C, H, W) in [0, 1], smoothly enlarged to `side` pixels."""
+    """Return one image (1, C, H, W) in [0, 1], smoothly enlarged to `side` pixels."""
     array = np.uint8(255 * tile(x_hat, 1) + 0.5)
-    picture = Image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array).convert("RGB")
-    return picture.resize((side, side), Image.Resampling.BICUBIC)
+    image = Image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array).convert("RGB")
+    return image.resize((side, side), Image.Resampling.BICUBIC)
+
+
+class WithFallback:
+    """What a widget shows where no kernel runs: its images side by side, and its sentence."""
+
+    def _repr_mimebundle_(self, **options: object) -> dict:
+        """Return the live view, a still image and `repr`, of which a page shows the first that it can."""
+        return super()._repr_mimebundle_(**options) | {"image/jpeg": jpeg(still(self)), "text/plain": repr(self)}  # type: ignore[misc]
+
+
+def screens_of(widget: widgets.Widget) -> list[Image.Image]:
+    """Return the images that a widget shows at this moment, from the left to the right."""
+    if isinstance(widget, widgets.Image):
+        return [Image.open(io.BytesIO(widget.value))]
+    return [image for child in getattr(widget, "children", ()) for image in screens_of(child)]
+
+
+def still(widget: widgets.Widget) -> Image.Image:
+    """Return all that a widget shows at this moment as one image."""
+    images = screens_of(widget)
+    sheet = Image.new("RGB", (sum(image.width for image in images), max(image.height for image in images)), "white")
+    for i, image in enumerate(images):
+        sheet.paste(image, (sum(before.width for before in images[:i]), 0))
+    return sheet
 
 
 def close(widget: widgets.Widget) -> None:
@@ -49,7 +74,7 @@ def close(widget: widgets.Widget) -> None:
 
 
 class LatentMap:
-    """A plane of codes seen from above: `picture(z)` marks the place z on it."""
+    """A plane of codes seen from above: `image(z)` marks the point z on it."""
 
     def __init__(self, codes: Codes, half: float, side: int) -> None:
         self.half, self.side = half, side
@@ -67,16 +92,16 @@ class LatentMap:
         scale = (self.side - 1) / (2 * self.half)
         return ((z1 + self.half) * scale).round().long(), ((self.half - z2) * scale).round().long()
 
-    def picture(self, z: Tensor) -> Image.Image:
+    def image(self, z: Tensor) -> Image.Image:
         """Return the map with a ring and a cross at z (2,)."""
-        picture = self.background.copy()
+        image = self.background.copy()
         x, y = (int(v) for v in self.pixel(z[0], z[1]))
-        pen = ImageDraw.Draw(picture)
+        pen = ImageDraw.Draw(image)
         for width, ink in ((5, "white"), (2, "black")):
             pen.ellipse((x - 9, y - 9, x + 9, y + 9), outline=ink, width=width)
             pen.line((x - 14, y, x + 14, y), fill=ink, width=width - 1)
             pen.line((x, y - 14, x, y + 14), fill=ink, width=width - 1)
-        return picture
+        return image
 
 
 SLIDER_STEP = 0.05  # of an arrow key, in latent units
@@ -111,16 +136,16 @@ class Walk:
         return (math.cos(phi) * self.places[leg] + math.sin(phi) * self.places[leg + 1]).clamp(-bound, bound)
 
 
-class LatentSliders(widgets.VBox):
-    """Sliders over the latent numbers of a model, and the picture that they decode to, redrawn at every move.
+class LatentSliders(WithFallback, widgets.VBox):
+    """Sliders over the latent numbers of a model, and the image that they decode to, redrawn at every move.
 
-    model: an Autoencoder or VAE.  codes: its held-out codes; of two latents a map is drawn from them, beside the picture; of more
+    model: an Autoencoder or VAE.  codes: its held-out codes; of two latents a map is drawn from them, beside the image; of more
     they say which are used.  start: (Z,), the point to begin at (default: 0).  dims: which latents get a slider, counted from 0
     (default: the eight with most KL; without codes the first eight).  directions: name → (Z,), more sliders, each of which adds
-    that multiple of a direction.  reach: sliders go from -reach to reach.  side: of the picture, in screen pixels.  buttons:
+    that multiple of a direction.  reach: sliders go from -reach to reach.  side: of the image, in screen pixels.  buttons:
     reset, randomise and walk, too.
 
-    Numbers are set in code by `move` and `place`. Raises ValueError on latents that are not there, directions and starts of another
+    Numbers are set in code by `move` and `go_to`. Raises ValueError on latents that are not there, directions and starts of another
     length, NaN, and moves beyond a slider's end. Shown in notebooks 00 and 10.
     """
 
@@ -147,7 +172,7 @@ class LatentSliders(widgets.VBox):
         self.plane = widgets.Image(format="jpeg", width=side, height=side) if self.map else None
         screens = [self.plane, self.screen] if self.plane else [self.screen]
         super().__init__([widgets.HBox(screens), *self.sliders, *(self.controls() if buttons else [])])
-        self.place(self.home)
+        self.go_to(self.home)
 
     def point(self, z: Tensor, what: str = "the point") -> Tensor:
         """Return a point (Z,) as (1, Z) float32 on the processor. Raises ValueError when it does not fit the model."""
@@ -242,7 +267,7 @@ class LatentSliders(widgets.VBox):
         handle.value = self.shown[key]
         handle.continuous_update, self.quiet = live, False
 
-    def place(self, z: Tensor) -> None:
+    def go_to(self, z: Tensor) -> None:
         """Go to a point (Z,), all latents at once, directions at zero; a slider grows where the point lies beyond its end."""
         self.base = self.point(z)
         values: dict[int | str, float] = dict.fromkeys(self.directions, 0.0)
@@ -259,25 +284,25 @@ class LatentSliders(widgets.VBox):
         self.home = self.point(z)
         self.reset()
 
-    def start_from_picture(self, picture: Tensor) -> None:
-        """Start from the code of a picture (C, H, W). Raises ShapeError when it is of another size than the model's."""
-        self.start_from(code_of(self.model, picture))
+    def start_from_image(self, image: Tensor) -> None:
+        """Start from the code of an image (C, H, W). Raises ShapeError when it is of another size than the model's."""
+        self.start_from(code_of(self.model, image))
 
     def reset(self) -> None:
         """Go back to the start."""
         self.walk(False)
-        self.place(self.home)
+        self.go_to(self.home)
 
     def randomise(self) -> None:
         """Go to a random point: a draw from the normal distribution fitted to the codes, or, without codes, from N(0, I).
 
-        The codes of a trained model do not fill N(0, I) evenly (notebook 09), and draws from the fit decode to better pictures.
+        The codes of a trained model do not fill N(0, I) evenly (notebook 09), and draws from the fit decode to better images.
         """
         self.walk(False)
         size = self.z.shape[1]
         z = prior_picks(1, size, self.generator) if self.codes is None else gaussian_picks(self.codes.mu, 1, self.generator)
         z[:, self.dims] = z[:, self.dims].clamp(-self.reach, self.reach)
-        self.place(z)
+        self.go_to(z)
 
     def walk(self, go: bool) -> None:
         """Begin to walk from here, or stop. Only the latents and directions that have a slider move."""
@@ -302,7 +327,7 @@ class LatentSliders(widgets.VBox):
         """Decode z and show it."""
         self.screen.value = jpeg(enlarged(decode(self.model, self.z), self.side))
         if self.plane:
-            self.plane.value = jpeg(self.map.picture(self.z[0]))
+            self.plane.value = jpeg(self.map.image(self.z[0]))
 
     def __repr__(self) -> str:
         parts = {"latent number": len(self.dims), "direction": len(self.directions)}
@@ -311,22 +336,22 @@ class LatentSliders(widgets.VBox):
 
 
 SHIPPED = {"digits": "mnist_vae", "garments": "fashion_vae", "objects": "cifar10_conv_vae", "faces": "celeba_vae"}
-STARTS = ("the mean of the codes", "a held-out picture", "a random draw")
+STARTS = ("the mean of the codes", "a held-out image", "a random sample")
 
 
-class Traversals(widgets.VBox):
+class Traversals(WithFallback, widgets.VBox):
     """Sliders over the latents of a shipped model, with menus: which model, and where to start.
 
-    model: digits, garments, objects, faces, or the name of any shipped model.  start: one of STARTS.  picture: which held-out
-    picture, where that is the start.  k: the sliders are those of the k latents with most KL, in that order; each tells its KL
+    model: digits, garments, objects, faces, or the name of any shipped model.  start: one of STARTS.  image: which held-out
+    image, where that is the start.  k: the sliders are those of the k latents with most KL, in that order; each tells its KL
     in nats.  reach, side, generator: as in LatentSliders, which is at `.sliders`.
 
-    Raises WeightsError, listing the ones there are, when a model's weights are not here, and ValueError when there is no such
-    start or picture, or k is below 1. What goes wrong after a click is written under the picture. Shown in notebook 10.
+    Raises DataError, listing the ones there are, when a model's weights are not here, and ValueError when there is no such
+    start or image, or k is below 1. What goes wrong after a click is written under the image. Shown in notebook 10.
     """
 
     def __init__(
-        self, model: str = "faces", *, start: str = STARTS[1], picture: int = 0, k: int = 8, reach: float = 3.0, side: int = 320,
+        self, model: str = "faces", *, start: str = STARTS[1], image: int = 0, k: int = 8, reach: float = 3.0, side: int = 320,
         generator: torch.Generator | None = None,
     ) -> None:  # fmt: skip
         if start not in STARTS:
@@ -337,27 +362,27 @@ class Traversals(widgets.VBox):
         self.kept: dict[str, tuple[LatentModel, Codes]] = {}
         menu = [*SHIPPED, *([] if model in SHIPPED else [model])]
         size = self.fetched(model)[1].mu.shape[0]  # before anything is shown
-        if not 0 <= picture < size:
-            raise ValueError(f"picture is {picture}, but the held-out pictures of {model} are numbered 0 to {size - 1}.")
+        if not 0 <= image < size:
+            raise ValueError(f"image is {image}, but the held-out images of {model} are numbered 0 to {size - 1}.")
         self.model_menu = widgets.Dropdown(options=menu, value=model, description="model")
         self.start_menu = widgets.Dropdown(options=STARTS, value=start, description="start from")
-        self.picture_box = widgets.BoundedIntText(picture, min=0, max=size - 1, description="number")
-        for one in (self.model_menu, self.start_menu, self.picture_box):
+        self.image_box = widgets.BoundedIntText(image, min=0, max=size - 1, description="number")
+        for one in (self.model_menu, self.start_menu, self.image_box):
             one.layout.width = f"{max(side, 200)}px"
         self.stage, self.note = widgets.VBox(), widgets.HTML()
-        super().__init__([self.model_menu, self.start_menu, self.picture_box, self.stage, self.note])
+        super().__init__([self.model_menu, self.start_menu, self.image_box, self.stage, self.note])
         self.show(model)
         self.model_menu.observe(lambda change: self.chosen(change["new"], change["old"]), names="value")
-        for one in (self.start_menu, self.picture_box):
+        for one in (self.start_menu, self.image_box):
             one.observe(lambda change: self.begin(), names="value")
 
     def fetched(self, model: str) -> tuple[LatentModel, Codes]:
-        """Return a shipped model and its codes, read once. Raises WeightsError when they are not here, or are no model's."""
+        """Return a shipped model and its codes, read once. Raises DataError when they are not here, or are no model's."""
         if model not in self.kept:
             name = SHIPPED.get(model, model)
             loaded = pretrained.load(name)
             if not isinstance(loaded, LatentModel):
-                raise pretrained.WeightsError(f"{name} measures pictures and draws none; choose one of: {', '.join(SHIPPED)}.")
+                raise DataError(f"{name} measures images and draws none; choose one of: {', '.join(SHIPPED)}.")
             self.kept[model] = loaded, pretrained.codes(name)
         return self.kept[model]
 
@@ -367,7 +392,7 @@ class Traversals(widgets.VBox):
             return
         try:
             self.show(model)
-        except pretrained.WeightsError as error:
+        except DataError as error:
             self.note.value = f"✘ {html.escape(str(error))}"
             self.model_menu.value = before
 
@@ -386,7 +411,7 @@ class Traversals(widgets.VBox):
         shown = f"the {len(self.sliders.dims)} of {len(dims)} latents with most KL" if nats is not None else "no KL: an autoencoder"
         total = "" if nats is None else f" ({nats[self.sliders.dims].sum():.0f} of {nats.sum():.0f} nats)"
         self.note.value = f"{html.escape(SHIPPED.get(model, model))}: {shown}{total}"
-        self.picture_box.max = len(codes) - 1
+        self.image_box.max = len(codes) - 1
         old, self.stage.children = self.stage.children, [self.sliders]
         for one in old:
             close(one)
@@ -396,41 +421,41 @@ class Traversals(widgets.VBox):
         """Go to the start that the menus say."""
         codes = self.fetched(self.model_menu.value)[1]
         kind = self.start_menu.value
-        self.picture_box.disabled = kind != STARTS[1]
+        self.image_box.disabled = kind != STARTS[1]
         if kind == STARTS[2]:
             self.sliders.randomise()
             self.sliders.home = self.sliders.z.clone()
         else:
-            self.sliders.start_from(codes.mu.mean(0) if kind == STARTS[0] else codes.mu[self.picture_box.value])
+            self.sliders.start_from(codes.mu.mean(0) if kind == STARTS[0] else codes.mu[self.image_box.value])
 
     def __repr__(self) -> str:
         return f"Menus and sliders over the latents of {', '.join(SHIPPED)}: run this notebook to move them."
 
 
-def photograph(figure: Figure, dpi: int = 80) -> Image.Image:
-    """Return a matplotlib figure as a picture, and close it, so that the notebook does not show it a second time."""
+def photograph(figure: Figure) -> Image.Image:
+    """Return a matplotlib figure as an image, and close it, so that the notebook does not show it a second time."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi)
+    figure.savefig(buffer, format="png", dpi=DPI)
     plt.close(figure)
     return Image.open(buffer).convert("RGB")
 
 
-class PictureSlider(widgets.VBox):
-    """A slider over finished pictures: one for each value of a setting, exchanged at every move.
+class ImageSlider(WithFallback, widgets.VBox):
+    """A slider over finished images: one for each value of a setting, exchanged at every move.
 
-    pictures: the picture of each value, in the slider's order, all of one size.  name: what the slider is called.
-    start: the value to begin at (default: the first). Raises ValueError where there is no picture, or none for `start`.
+    images: the image of each value, in the slider's order, all of one size.  name: what the slider is called.
+    start: the value to begin at (default: the first). Raises ValueError where there is no image, or none for `start`.
     """
 
-    def __init__(self, pictures: Mapping[Hashable, Image.Image], name: str = "", *, start: Hashable | None = None) -> None:
-        if not pictures:
-            raise ValueError("there are no pictures to slide over; pass {value: picture, ...}.")
-        start = next(iter(pictures)) if start is None else start
-        if start not in pictures:
-            raise ValueError(f"start is {start!r}, but there are pictures only for {', '.join(map(str, pictures))}.")
-        self.name, self.frames = name, {value: jpeg(picture.convert("RGB")) for value, picture in pictures.items()}
-        width, height = pictures[start].size
-        options = [(f"{value:g}" if isinstance(value, float) else str(value), value) for value in pictures]
+    def __init__(self, images: Mapping[Hashable, Image.Image], name: str = "", *, start: Hashable | None = None) -> None:
+        if not images:
+            raise ValueError("there are no images to slide over; pass {value: image, ...}.")
+        start = next(iter(images)) if start is None else start
+        if start not in images:
+            raise ValueError(f"start is {start!r}, but there are images only for {', '.join(map(str, images))}.")
+        self.name, self.frames = name, {value: jpeg(image.convert("RGB")) for value, image in images.items()}
+        width, height = images[start].size
+        options = [(f"{value:g}" if isinstance(value, float) else str(value), value) for value in images]
         self.slider = widgets.SelectionSlider(options=options, value=start, description=name)
         self.slider.layout.width = f"{min(width, 560)}px"
         self.screen = widgets.Image(value=self.frames[start], format="jpeg", width=width, height=height)
@@ -438,7 +463,7 @@ class PictureSlider(widgets.VBox):
         super().__init__([self.slider, self.screen])
 
     def show(self, value: Hashable) -> None:
-        """Show the picture of one value."""
+        """Show the image of one value."""
         self.screen.value = self.frames[value]
 
     def __repr__(self) -> str:

@@ -49,16 +49,16 @@ def test_scatter_draws_every_code_once_and_names_the_classes():
     assert {text.get_text() for text in ax.texts} == {"shoe", "hat", "sock"}
 
 
-def test_zones_are_two_standard_deviations_wide_to_each_side():
+def test_posteriors_are_two_standard_deviations_wide_to_each_side():
     mu, logvar = torch.randn(4, 2), torch.randn(4, 2)
-    ax = figures.zones(mu, logvar, torch.zeros(4, dtype=torch.long))
+    ax = figures.posteriors(mu, logvar, torch.zeros(4, dtype=torch.long))
     ellipses = [patch for patch in ax.patches if isinstance(patch, Ellipse)]
     for one, centre, spread in zip(ellipses, mu.tolist(), torch.exp(0.5 * logvar).tolist(), strict=True):
         assert one.center == pytest.approx(centre)
         assert (one.width / 4, one.height / 4) == pytest.approx(tuple(spread))
 
 
-def test_the_decoded_plane_has_each_point_where_its_picture_is():
+def test_the_decoded_plane_has_each_point_where_its_image_is():
     grid = figures.plane((-1, 1, -2, 2), 3)
     assert grid[0].tolist() == [-1, 2] and grid[2].tolist() == [1, 2] and grid[-1].tolist() == [1, -2]
     ax = figures.decoded_plane(lambda z: (z[:, :1, None, None] + 1) / 2, (-1, 1, -2, 2), side=3)
@@ -74,7 +74,7 @@ def test_bars_carry_their_values():
 
 
 @pytest.mark.parametrize("shape", [(0, 1, 4, 4), (1, 4, 4), (4, 4)])
-def test_what_is_no_row_of_pictures_is_told(shape):
+def test_what_is_no_row_of_images_is_told(shape):
     with pytest.raises(ValueError, match=r"must be \(N, C, H, W\)"):
         figures.image_grid(torch.zeros(shape))
 

@@ -1,4 +1,4 @@
-"""The sliders, without a browser: a moved handle changes the point, the picture and the map, and nothing else."""
+"""The sliders, without a browser: a moved handle changes the point, the image and the map, and nothing else."""
 
 import io
 import time
@@ -9,12 +9,13 @@ import torch
 from PIL import Image
 
 from helpers import pretrained
+from helpers.data import DataError
 from helpers.latent import kl_per_latent, ranked_by_kl
 from helpers.models import ModelConfig, build, decode
 from helpers.models import codes as codes_of
 from helpers.objective import ShapeError
-from helpers.pretrained import Codes, WeightsError
-from helpers.widgets import LEG, SHIPPED, STARTS, LatentMap, LatentSliders, PictureSlider, Traversals, Walk, enlarged, photograph
+from helpers.pretrained import Codes
+from helpers.widgets import LEG, SHIPPED, STARTS, ImageSlider, LatentMap, LatentSliders, Traversals, Walk, enlarged, photograph
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def pixels(widget) -> torch.Tensor:
     return torch.tensor(list(Image.open(io.BytesIO(widget.value)).convert("L").tobytes())).float()
 
 
-def test_a_move_redraws_the_picture_of_the_new_point(model, codes):
+def test_a_move_redraws_the_image_of_the_new_point(model, codes):
     sliders = LatentSliders(model, codes)
     before = sliders.screen.value, sliders.plane.value
     sliders.sliders[1].value = 1.5
@@ -75,7 +76,7 @@ def test_the_map_marks_the_place():
     plane = LatentMap(Codes(torch.zeros(1, 2), None, None), half=3, side=101)
     assert tuple(int(v) for v in plane.pixel(torch.tensor(0.0), torch.tensor(0.0))) == (50, 50)
     assert tuple(int(v) for v in plane.pixel(torch.tensor(3.0), torch.tensor(3.0))) == (100, 0)
-    assert plane.picture(torch.tensor([1.5, -1.5])).getpixel((75, 75)) == (0, 0, 0)
+    assert plane.image(torch.tensor([1.5, -1.5])).getpixel((75, 75)) == (0, 0, 0)
 
 
 def test_it_says_what_it_is_where_nothing_runs(model):
@@ -93,7 +94,7 @@ def sliders(wide):
 
 
 def redraws(sliders) -> list:
-    """Return a list that grows by one whenever the picture changes."""
+    """Return a list that grows by one whenever the image changes."""
     seen = []
     sliders.screen.observe(lambda change: seen.append(change["new"]), names="value")
     return seen
@@ -114,7 +115,7 @@ def test_a_move_in_code_changes_one_latent_and_its_handle(sliders):
 
 def test_placing_a_point_moves_every_handle_and_draws_once(sliders):
     seen = redraws(sliders)
-    sliders.place(torch.full((12,), 0.7))
+    sliders.go_to(torch.full((12,), 0.7))
     assert [handle.value for handle in sliders.sliders] == pytest.approx([0.7, 0.7]) and len(seen) == 1
     assert torch.allclose(sliders.z, torch.full((1, 12), 0.7))
 
@@ -131,13 +132,13 @@ def test_what_does_not_fit_the_model_is_told(wide, sliders):
     with pytest.raises(ValueError, match=r"there is no slider 5. There are: 3, 0"):
         sliders.move(5, 0.0)
     with pytest.raises(ValueError, match=r"the point must be 12 finite numbers.*\(5,\)"):
-        sliders.place(torch.zeros(5))
+        sliders.go_to(torch.zeros(5))
     with pytest.raises(ValueError, match="12 finite numbers"):
         LatentSliders(wide, start=torch.full((12,), torch.nan))
     with pytest.raises(ValueError, match="the direction 'smile' must be 12"):
         LatentSliders(wide, directions={"smile": torch.ones(3)})
     with pytest.raises(ShapeError, match=r"shape \(1, 28, 28\), but yours is \(3, 64, 64\)"):
-        sliders.start_from_picture(torch.zeros(3, 64, 64))
+        sliders.start_from_image(torch.zeros(3, 64, 64))
 
 
 def test_a_direction_is_added_to_the_start_and_to_axes(wide):
@@ -148,13 +149,13 @@ def test_a_direction_is_added_to_the_start_and_to_axes(wide):
     wanted = torch.ones(12) + 0.5 * up
     wanted[1] = -2.0 + 0.5
     assert torch.allclose(sliders.z[0], wanted)
-    sliders.place(torch.zeros(12))
+    sliders.go_to(torch.zeros(12))
     assert sliders.handles["up"].value == 0 and sliders.z.equal(torch.zeros(1, 12))
     assert repr(sliders) == "Sliders over 1 latent number and 1 direction of a VAE: run this notebook to move them."
 
 
 def test_what_a_browser_tells_back_is_no_move(sliders):
-    sliders.place(torch.full((12,), 0.711))
+    sliders.go_to(torch.full((12,), 0.711))
     seen = redraws(sliders)
     assert sliders.handles[3].value == pytest.approx(0.7)
     sliders.handles[3].value = 0.7000000000000002
@@ -176,13 +177,13 @@ def test_reset_goes_back_to_the_start(sliders):
     assert sliders.z.equal(start)
 
 
-def test_a_picture_s_code_becomes_the_start(wide, sliders):
-    picture = torch.rand(1, 28, 28, generator=torch.Generator().manual_seed(0))
-    sliders.start_from_picture(picture)
-    assert torch.allclose(sliders.z, codes_of(wide, picture[None]))
+def test_a_image_s_code_becomes_the_start(wide, sliders):
+    image = torch.rand(1, 28, 28, generator=torch.Generator().manual_seed(0))
+    sliders.start_from_image(image)
+    assert torch.allclose(sliders.z, codes_of(wide, image[None]))
     sliders.move(0, 1.0)
     sliders.reset()
-    assert torch.allclose(sliders.z, codes_of(wide, picture[None]))
+    assert torch.allclose(sliders.z, codes_of(wide, image[None]))
 
 
 def test_a_walk_is_smooth_stays_within_the_ends_and_begins_where_it_is(sliders):
@@ -243,7 +244,7 @@ def shelf(monkeypatch, tmp_path):
 
 
 def test_the_menu_changes_the_model(shelf):
-    controls = Traversals("faces", picture=3, k=5)
+    controls = Traversals("faces", image=3, k=5)
     codes = pretrained.codes("celeba_vae")
     assert controls.sliders.dims == ranked_by_kl(codes.mu, codes.logvar)[:5].tolist()
     assert torch.allclose(controls.sliders.z[0], codes.mu[3], atol=1e-6)
@@ -254,14 +255,14 @@ def test_the_menu_changes_the_model(shelf):
     assert controls.stage.children == (controls.sliders,)
 
 
-def test_the_start_is_the_mean_a_picture_or_a_draw(shelf):
+def test_the_start_is_the_mean_an_image_or_a_draw(shelf):
     controls, codes = Traversals("digits", start=STARTS[0]), pretrained.codes("mnist_vae")
-    assert torch.allclose(controls.sliders.z[0], codes.mu.mean(0), atol=1e-6) and controls.picture_box.disabled
+    assert torch.allclose(controls.sliders.z[0], codes.mu.mean(0), atol=1e-6) and controls.image_box.disabled
     controls.start_menu.value = STARTS[1]
-    controls.picture_box.value = 7
-    assert torch.allclose(controls.sliders.z[0], codes.mu[7], atol=1e-6) and not controls.picture_box.disabled
-    controls.picture_box.value = 999
-    assert controls.picture_box.value == 29
+    controls.image_box.value = 7
+    assert torch.allclose(controls.sliders.z[0], codes.mu[7], atol=1e-6) and not controls.image_box.disabled
+    controls.image_box.value = 999
+    assert controls.image_box.value == 29
     controls.start_menu.value = STARTS[2]
     drawn = controls.sliders.z.clone()
     controls.sliders.move(controls.sliders.dims[0], 0.5)
@@ -269,8 +270,8 @@ def test_the_start_is_the_mean_a_picture_or_a_draw(shelf):
     assert torch.allclose(controls.sliders.z, drawn)
 
 
-def test_a_model_without_weights_is_told_in_the_cell_and_under_the_picture(shelf):
-    with pytest.raises(WeightsError, match="no weights named 'cats'. There are: celeba_vae, fashion_vae"):
+def test_a_model_without_weights_is_told_in_the_cell_and_under_the_image(shelf):
+    with pytest.raises(DataError, match="no weights named 'cats'. There are: celeba_vae, fashion_vae"):
         Traversals("cats")
     controls = Traversals("digits")
     before = controls.sliders
@@ -283,8 +284,8 @@ def test_a_model_without_weights_is_told_in_the_cell_and_under_the_picture(shelf
     ("wrong", "words"),
     [
         ({"start": "a cat"}, "must be one of: the mean"),
-        ({"picture": 30}, "numbered 0 to 29"),
-        ({"picture": -1}, "numbered 0 to 29"),
+        ({"image": 30}, "numbered 0 to 29"),
+        ({"image": -1}, "numbered 0 to 29"),
         ({"k": 0}, "at least one"),
     ],
 )
@@ -294,7 +295,7 @@ def test_starts_and_numbers_that_are_not_there_are_told(shelf, wrong, words):
 
 
 def test_a_feature_network_has_no_sliders():
-    with pytest.raises(WeightsError, match="measures pictures and draws none"):
+    with pytest.raises(DataError, match="measures images and draws none"):
         Traversals("cifar10_features")
 
 
@@ -313,8 +314,8 @@ def shades():
     return {0.1: Image.new("L", (40, 30), 0), 1.0: Image.new("L", (40, 30), 128), 10.0: Image.new("L", (40, 30), 255)}
 
 
-def test_a_move_exchanges_the_picture(shades):
-    slider = PictureSlider(shades, "beta", start=1.0)
+def test_a_move_exchanges_the_image(shades):
+    slider = ImageSlider(shades, "beta", start=1.0)
     assert slider.slider.description == "beta" and [label for label, _ in slider.slider.options] == ["0.1", "1", "10"]
     assert pixels(slider.screen).mean() == pytest.approx(128, abs=2)
     for value, shade in ((10.0, 255), (0.1, 0), (1.0, 128)):
@@ -323,22 +324,36 @@ def test_a_move_exchanges_the_picture(shades):
     assert (slider.screen.width, slider.screen.height) == ("40", "30")
 
 
-def test_it_begins_at_the_first_picture_and_says_what_it_is(shades):
-    slider = PictureSlider(shades, "beta")
+def test_it_begins_at_the_first_image_and_says_what_it_is(shades):
+    slider = ImageSlider(shades, "beta")
     assert slider.slider.value == 0.1
     assert repr(slider) == "A slider over 3 values of beta: run this notebook to move it."
 
 
-def test_pictures_that_are_not_there_are_told(shades):
-    with pytest.raises(ValueError, match="pictures only for 0.1, 1.0, 10.0"):
-        PictureSlider(shades, start=2.0)
-    with pytest.raises(ValueError, match="no pictures"):
-        PictureSlider({})
+def test_images_that_are_not_there_are_told(shades):
+    with pytest.raises(ValueError, match="images only for 0.1, 1.0, 10.0"):
+        ImageSlider(shades, start=2.0)
+    with pytest.raises(ValueError, match="no images"):
+        ImageSlider({})
 
 
 def test_a_photograph_closes_its_figure():
     figure, ax = plt.subplots(figsize=(2, 1))
     ax.set_facecolor("red")
-    picture = photograph(figure, dpi=50)
-    assert picture.size == (100, 50) and picture.mode == "RGB" and not plt.fignum_exists(figure.number)
-    assert (255, 0, 0) in [colour for _, colour in picture.getcolors(5000)]
+    image = photograph(figure)
+    assert image.size == (200, 100) and image.mode == "RGB" and not plt.fignum_exists(figure.number)
+    assert (255, 0, 0) in [colour for _, colour in image.getcolors(20000)]
+
+
+def test_a_page_without_a_kernel_shows_a_still_image_and_a_sentence(model, codes, shades, shelf):
+    for widget, size in (
+        (LatentSliders(model, codes), (560, 280)),
+        (Traversals("faces"), (320, 320)),
+        (ImageSlider(shades, "beta"), (40, 30)),
+    ):
+        bundle = widget._repr_mimebundle_()
+        assert set(bundle) == {"application/vnd.jupyter.widget-view+json", "image/jpeg", "text/plain"}
+        assert bundle["text/plain"] == repr(widget) and "run this notebook" in repr(widget)
+        assert Image.open(io.BytesIO(bundle["image/jpeg"])).size == size
+    frame = Image.open(io.BytesIO(ImageSlider(shades, "beta", start=10.0)._repr_mimebundle_()["image/jpeg"]))
+    assert frame.getpixel((20, 15)) == (255, 255, 255)
