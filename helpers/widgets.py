@@ -6,6 +6,7 @@ browser holds a slider's next value back until the kernel has dealt with the las
 
 from __future__ import annotations
 
+import base64
 import html
 import io
 import math
@@ -47,7 +48,8 @@ class WithFallback:
 
     def _repr_mimebundle_(self, **options: object) -> dict:
         """Return the live view, a still image and `repr`, of which a page shows the first that it can."""
-        return super()._repr_mimebundle_(**options) | {"image/jpeg": jpeg(still(self)), "text/plain": repr(self)}  # type: ignore[misc]
+        image = base64.b64encode(jpeg(still(self))).decode()
+        return super()._repr_mimebundle_(**options) | {"image/jpeg": image, "text/plain": repr(self)}  # type: ignore[misc]
 
 
 def screens_of(widget: widgets.Widget) -> list[Image.Image]:

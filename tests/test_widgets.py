@@ -1,11 +1,13 @@
 """The sliders, without a browser: a moved handle changes the point, the image and the map, and nothing else."""
 
+import base64
 import io
 import time
 
 import matplotlib.pyplot as plt
 import pytest
 import torch
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
 from helpers import pretrained
@@ -15,7 +17,20 @@ from helpers.models import ModelConfig, build, decode
 from helpers.models import codes as codes_of
 from helpers.objective import ShapeError
 from helpers.pretrained import Codes
-from helpers.widgets import LEG, SHIPPED, STARTS, ImageSlider, LatentMap, LatentSliders, Traversals, Walk, enlarged, photograph
+from helpers.widgets import (
+    LEG,
+    SHIPPED,
+    STARTS,
+    ImageSlider,
+    LatentMap,
+    LatentSliders,
+    Traversals,
+    Walk,
+    enlarged,
+    photograph,
+    still,
+)
+from tools.stored_outputs import StillWidgets
 
 
 @pytest.fixture
@@ -354,6 +369,15 @@ def test_a_page_without_a_kernel_shows_a_still_image_and_a_sentence(model, codes
         bundle = widget._repr_mimebundle_()
         assert set(bundle) == {"application/vnd.jupyter.widget-view+json", "image/jpeg", "text/plain"}
         assert bundle["text/plain"] == repr(widget) and "run this notebook" in repr(widget)
-        assert Image.open(io.BytesIO(bundle["image/jpeg"])).size == size
-    frame = Image.open(io.BytesIO(ImageSlider(shades, "beta", start=10.0)._repr_mimebundle_()["image/jpeg"]))
+        assert Image.open(io.BytesIO(base64.b64decode(bundle["image/jpeg"]))).size == size
+    frame = still(ImageSlider(shades, "beta", start=10.0))
     assert frame.getpixel((20, 15)) == (255, 255, 255)
+
+
+def test_stored_outputs_keep_the_still_image_of_a_widget_and_not_its_live_view(shades):
+    live = new_output("execute_result", data=ImageSlider(shades)._repr_mimebundle_())
+    notebook = new_notebook(
+        cells=[new_code_cell(outputs=[live, new_output("display_data", data={"image/png": "x"})]), new_markdown_cell("a")]
+    )
+    stored, _ = StillWidgets().preprocess(notebook, {})
+    assert [set(output.data) for output in stored.cells[0].outputs] == [{"image/jpeg", "text/plain"}, {"image/png"}]
