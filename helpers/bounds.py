@@ -1,7 +1,7 @@
-"""Lower bounds of log p(x), and models on which the truth is known: log weights or zones go in, nats per image come out.
+"""Lower bounds of log p(x), and models on which the truth is known: log weights or posteriors go in, nats per image come out.
 
 A log weight is log p(x, z) − log q(z|x) of one latent sample z. `LinearGaussian` is the one latent variable model whose
-evidence, posterior and ELBO have closed forms in any dimension: the ruler that the bounds are held against.
+evidence, posterior and ELBO have closed forms in any dimension: the truth that the bounds are compared with.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch.distributions import LowRankMultivariateNormal
 from helpers.objective import ShapeError, at_least_float32, same_shape
 
 
-def checked(log_weights: Tensor) -> Tensor:
+def check_log_weights(log_weights: Tensor) -> Tensor:
     """Return log weights (K, B) in float32 or better; raise ShapeError unless there are two axes and K ≥ 1."""
     if log_weights.ndim != 2 or len(log_weights) == 0:
         raise ShapeError(f"log weights must be (K, B) with K ≥ 1 samples of each of B images, not {tuple(log_weights.shape)}.")
@@ -32,7 +32,7 @@ def elbo_from_log_weights(log_weights: Tensor) -> Tensor:
     log_weights: (K, B). More samples make it less noisy, not tighter: its expectation is the ELBO for every K. NaN in gives
     NaN out; a weight of zero (−inf) gives −inf. Raises ShapeError unless there are two axes. Built in notebook 02.
     """
-    return checked(log_weights).mean(0)
+    return check_log_weights(log_weights).mean(0)
 
 
 def iwae_bound(log_weights: Tensor) -> Tensor:
@@ -44,14 +44,14 @@ def iwae_bound(log_weights: Tensor) -> Tensor:
     no overflow or underflow. NaN in gives NaN out; weights of zero (−inf) count as zeros. Raises ShapeError unless there are
     two axes. Built in notebook 02.
     """
-    return checked(log_weights).logsumexp(0) - math.log(len(log_weights))
+    return check_log_weights(log_weights).logsumexp(0) - math.log(len(log_weights))
 
 
 @dataclass(frozen=True, eq=False)
 class LinearGaussian:
     """The model z ~ N(0, I), x|z ~ N(W z + b, sigma² I): probabilistic PCA (Tipping & Bishop 1999). Built in notebook 02.
 
-    W: (P, Z), b: (P,), both finite and of one dtype; sigma > 0. Raises ShapeError or ValueError otherwise. Pictures x are
+    W: (P, Z), b: (P,), both finite and of one dtype; sigma > 0. Raises ShapeError or ValueError otherwise. Images x are
     rows, (B, P); a NaN in a row of x gives NaN for that row.
     """
 
@@ -111,8 +111,8 @@ def log_normal(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     return -0.5 * ((z - mu).square() * torch.exp(-logvar) + logvar + math.log(2 * math.pi)).sum(-1)
 
 
-def aggregate_log_prob(z: Tensor, mu: Tensor, logvar: Tensor, batch: int = 250) -> Tensor:
-    """Return log q(z) under the aggregate posterior, the mean of the zones of N images: (n,) nats, float64.
+def aggregate_log_prob(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
+    """Return log q(z) under the aggregate posterior, the mean of the posteriors of N images: (n,) nats, float64.
 
     q(z) = 1/N Σ_n N(z; mu_n, exp(logvar_n))          (Hoffman & Johnson 2016)
 
@@ -123,9 +123,9 @@ def aggregate_log_prob(z: Tensor, mu: Tensor, logvar: Tensor, batch: int = 250) 
     if z.ndim != 2 or mu.ndim != 2 or z.shape[1] != mu.shape[1] or len(mu) == 0:
         raise ShapeError(f"z must be (n, Z) and mu (N, Z), of one Z and N ≥ 1, not {tuple(z.shape)} and {tuple(mu.shape)}.")
     z, mu, logvar = z.double(), mu.double(), logvar.double()
-    heights = log_normal(mu, mu, logvar)  # (N,), each zone's log density at its middle
+    heights = log_normal(mu, mu, logvar)  # (N,), each posterior's log density at its mean
     found = []
-    for part in z.split(batch):
+    for part in z.split(250):
         squares = torch.zeros(len(part), len(mu), dtype=torch.float64)
         for j in range(mu.shape[1]):  # one latent at a time: (n, N) is large enough
             squares += (part[:, j, None] - mu[:, j]).square() * torch.exp(-logvar[:, j])
@@ -141,13 +141,13 @@ class Rate(NamedTuple):
 
 
 def split_rate(z: Tensor, mu: Tensor, logvar: Tensor) -> Rate:
-    """Return the two parts of the mean KL, one value a sample: what z tells of the image, and what q(z) differs from N(0, I).
+    """Return the two parts of the mean KL, one value a sample: the information in z about the image, and how far q(z) is from N(0, I).
 
     mean KL(q(z|x) ‖ p(z)) = E log q(z|x) / q(z)  +  E log q(z) / p(z)          (Hoffman & Johnson 2016)
 
-    z: (N, Z), one sample of each zone; mu, logvar: (N, Z). The mean of `information` is never more than log N. Raises
+    z: (N, Z), one sample of each posterior; mu, logvar: (N, Z). The mean of `information` is never more than log N. Raises
     ShapeError on shapes that differ. Built in notebook 02.
     """
     same_shape(z=z, mu=mu, logvar=logvar)
-    own, together = log_normal(z, mu, logvar), aggregate_log_prob(z, mu, logvar)
-    return Rate(own - together, together - log_normal(z, torch.zeros_like(mu), torch.zeros_like(mu)))
+    posterior, aggregate = log_normal(z, mu, logvar), aggregate_log_prob(z, mu, logvar)
+    return Rate(posterior - aggregate, aggregate - log_normal(z, torch.zeros_like(mu), torch.zeros_like(mu)))

@@ -1,7 +1,7 @@
-"""Gradients of an expectation over a normal distribution, one sample at a time: f and noise go in, per-sample gradients come out.
+"""Gradients of an expectation over a normal distribution: f and noise go in, one gradient per sample comes out.
 
-Both functions estimate the derivatives of E f(z), z ~ N(mu, exp(logvar)), and both are right on average; they differ in what
-they need of f, and in how much they scatter. Whoever wants one number takes the mean over the samples.
+Both functions estimate the derivatives of E f(z), z ~ N(mu, exp(logvar)), and both are unbiased; they differ in what they
+need of f, and in their variance. The mean over the samples is the estimate.
 """
 
 from __future__ import annotations
@@ -24,29 +24,25 @@ class Gradients(NamedTuple):
     logvar: Tensor
 
 
-class EstimatorError(ValueError):
-    """A gradient cannot be estimated from what was given; the message says what is wrong, and what to do."""
-
-
-def checked(mu: Tensor, logvar: Tensor, eps: Tensor) -> None:
-    """Raise ShapeError unless mu and logvar are (Z,) and eps is (K, Z); raise EstimatorError where one of them is not finite."""
+def check_parameters(mu: Tensor, logvar: Tensor, eps: Tensor) -> None:
+    """Raise ShapeError unless mu and logvar are (Z,) and eps is (K, Z); raise ValueError where one of them is not finite."""
     if mu.ndim != 1 or mu.shape != logvar.shape or eps.ndim != 2 or eps.shape[1:] != mu.shape:
         shapes = ", ".join(f"{name} {tuple(t.shape)}" for name, t in (("mu", mu), ("logvar", logvar), ("eps", eps)))
         raise ShapeError(f"mu and logvar must be (Z,) and eps (K, Z), with one Z, but they are {shapes}.")
     for name, tensor in (("mu", mu), ("logvar", logvar), ("eps", eps)):
         if not tensor.isfinite().all():
-            raise EstimatorError(f"{name} holds NaN or infinity; a normal distribution needs finite numbers.")
+            raise ValueError(f"{name} holds NaN or infinity; a normal distribution needs finite numbers.")
 
 
 def values_of(f: Function, z: Tensor) -> Tensor:
-    """Return f(z), (K,), for samples z (K, Z). Raises ShapeError on another shape, EstimatorError where a value is not finite."""
+    """Return f(z), (K,), for samples z (K, Z). Raises ShapeError on another shape, ValueError where a value is not finite."""
     values = f(z)
     if not isinstance(values, Tensor) or values.shape != z.shape[:1]:
         shape = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
         raise ShapeError(f"f must return one number a sample, ({len(z)},) for z {tuple(z.shape)}, but returned {shape}.")
-    lost = (~values.isfinite()).sum().item()
-    if lost:
-        raise EstimatorError(f"f is NaN or infinite at {lost} of {len(z)} samples. Is logvar too large, or float64 needed?")
+    bad = (~values.isfinite()).sum().item()
+    if bad:
+        raise ValueError(f"f is NaN or infinite at {bad} of {len(z)} samples. Is logvar too large, or float64 needed?")
     return values.to(z.dtype)  # a function that counts or compares may return whole numbers or bools
 
 
@@ -59,19 +55,19 @@ def pathwise_gradient(f: Function, mu: Tensor, logvar: Tensor, eps: Tensor) -> G
     eps: (K, Z), standard normal.  Returns Gradients, (K, Z) each, in units of f per unit of mu or of logvar; no graph is kept.
     Unbiased where |f(z) − f(z')| ≤ C exp(a |z| + a |z'|) |z − z'| for some C and a: kinks are fine. A *jump* of f is not
     seen: for a step function the result is 0, and wrong. At logvar = −100 the result is finite (sigma is 2e-22);
-    at +100 it is wherever f is. Raises ShapeError; EstimatorError on NaN, infinity, or an f without a gradient.
+    at +100 it is wherever f is. Raises ShapeError; ValueError on NaN, infinity, or an f without a gradient.
     Built in notebook 04.
     """
-    checked(mu, logvar, eps)
+    check_parameters(mu, logvar, eps)
     sigma = torch.exp(0.5 * logvar).detach()
     with torch.enable_grad():
         z = (mu + sigma * eps).detach().requires_grad_()
         values = values_of(f, z)
         if not values.requires_grad:
-            raise EstimatorError("autograd finds no way from f(z) back to z (a comparison? .detach()?): use score_gradient.")
+            raise ValueError("f(z) has no gradient in z (a comparison? .detach()?): use score_gradient.")
         (slope,) = torch.autograd.grad(values.sum(), z)
     if not slope.isfinite().all():
-        raise EstimatorError("f has a NaN or infinite slope at some sample, so its pathwise gradient has none either.")
+        raise ValueError("f has a NaN or infinite slope at some sample, so its pathwise gradient has none either.")
     return Gradients(slope, slope * 0.5 * sigma * eps)
 
 
@@ -85,9 +81,9 @@ def score_gradient(f: Function, mu: Tensor, logvar: Tensor, eps: Tensor, baselin
     eps: (K, Z), standard normal.  baseline: a number, or (K,); it leaves the mean as it is only if a sample's baseline does
     not depend on that sample's own eps.  Returns Gradients, (K, Z) each, in units of f per unit of mu or of logvar.
     Unbiased wherever E |f| is finite around (mu, logvar). The part for mu grows like 1 / sigma: at logvar = −100 it is
-    finite, and useless. Raises ShapeError; EstimatorError on NaN or infinity. Built in notebook 04.
+    finite, and useless. Raises ShapeError; ValueError on NaN or infinity. Built in notebook 04.
     """
-    checked(mu, logvar, eps)
+    check_parameters(mu, logvar, eps)
     sigma = torch.exp(0.5 * logvar)
     values = values_of(f, mu + sigma * eps)
     if baseline is not None:
@@ -95,6 +91,6 @@ def score_gradient(f: Function, mu: Tensor, logvar: Tensor, eps: Tensor, baselin
         if baseline.ndim and baseline.shape != values.shape:
             raise ShapeError(f"baseline must be a number or ({len(eps)},), one a sample, but it is {tuple(baseline.shape)}.")
         if not baseline.isfinite().all():
-            raise EstimatorError("baseline holds NaN or infinity.")
+            raise ValueError("baseline holds NaN or infinity.")
         values = values - baseline
     return Gradients(values[:, None] * eps / sigma, values[:, None] * 0.5 * (eps.square() - 1))

@@ -1,7 +1,7 @@
-"""Feature networks: pictures in [0, 1] go in; features (B, F), and what they say of classes or attributes, come out.
+"""Feature networks: images in [0, 1] go in; features (B, F), and logits of classes or attributes, come out.
 
-They are the course's own measuring instruments. A distance between two sets of pictures is taken between their features
-(helpers.fidelity), as FID takes it between those of Inception; the numbers of two networks cannot be compared.
+A distance between two sets of images is taken between their features (helpers.fidelity), as FID takes it between those of
+Inception; the numbers of two networks cannot be compared.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from helpers.models import ConfigError
 from helpers.objective import Loss
 
 
@@ -20,7 +19,7 @@ from helpers.objective import Loss
 class FeatureConfig:
     """Everything needed to build a feature network.
 
-    shape: (C, H, W) of a picture;  stem: channels of the first layer;  widths: channels after each block (each halves the side)
+    shape: (C, H, W) of an image;  stem: channels of the first layer;  widths: channels after each block (each halves the side)
     outputs: how many logits;  task: "classes" (exactly one is true) or "attributes" (each is true or not)
     """
 
@@ -34,11 +33,11 @@ class FeatureConfig:
         object.__setattr__(self, "shape", tuple(self.shape))
         object.__setattr__(self, "widths", tuple(self.widths))
         if self.task not in ("classes", "attributes"):
-            raise ConfigError(f'task is {self.task!r}; it must be "classes" or "attributes".')
+            raise ValueError(f'task is {self.task!r}; it must be "classes" or "attributes".')
         if not self.widths or min(self.stem, self.outputs, *self.widths) < 1:
-            raise ConfigError(f"stem {self.stem}, widths {self.widths} and outputs {self.outputs} must all be at least 1.")
+            raise ValueError(f"stem {self.stem}, widths {self.widths} and outputs {self.outputs} must all be at least 1.")
         if len(self.shape) != 3 or min(self.shape[1:]) >> len(self.widths) < 1:
-            raise ConfigError(f"pictures of shape {self.shape} cannot be halved {len(self.widths)} times.")
+            raise ValueError(f"images of shape {self.shape} cannot be halved {len(self.widths)} times.")
 
     def to_dict(self) -> dict:
         """Return the settings as plain values, ready for JSON."""
@@ -71,20 +70,20 @@ class FeatureNetwork(nn.Module):
         self.head = nn.Linear(config.widths[-1], config.outputs)
 
     def features(self, x: Tensor) -> Tensor:
-        """Return what the network saw, (B, F): the largest response of each of its last F channels to x (B, C, H, W)."""
+        """Return the features (B, F): the largest response of each of its last F channels to x (B, C, H, W)."""
         return self.blocks(self.stem(x - 0.5)).amax((2, 3))
 
-    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return logits (B, outputs) for pictures x (B, C, H, W) in [0, 1]; `generator` is not used."""
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits (B, outputs) for images x (B, C, H, W) in [0, 1]."""
         return self.head(self.features(x))
 
 
-def shifted_and_mirrored(x: Tensor, noise: torch.Generator, reach: int = 3) -> Tensor:
-    """Return each picture moved by up to `reach` pixels either way (the border reflected) and mirrored or not, at random."""
+def shifted_and_mirrored(x: Tensor, noise: torch.Generator) -> Tensor:
+    """Return each image moved by up to 3 pixels either way (the border reflected) and mirrored or not, at random."""
     n, _, height, width = x.shape
-    padded = F.pad(x, (reach,) * 4, mode="reflect")
-    draws = torch.rand(n, 3, generator=noise, device=x.device)  # one row a picture, as `training.SharedNoise` wants it
-    top, left = (draws[:, :2] * (2 * reach + 1)).long().unbind(1)
+    padded = F.pad(x, (3, 3, 3, 3), mode="reflect")
+    draws = torch.rand(n, 3, generator=noise, device=x.device)
+    top, left = (draws[:, :2] * 7).long().unbind(1)
     rows = top[:, None] + torch.arange(height, device=x.device)  # (B, H)
     columns = left[:, None] + torch.arange(width, device=x.device)  # (B, W)
     columns = torch.where(draws[:, 2:] < 0.5, columns.flip(1), columns)
@@ -93,10 +92,9 @@ def shifted_and_mirrored(x: Tensor, noise: torch.Generator, reach: int = 3) -> T
 
 
 def with_a_hole(x: Tensor, noise: torch.Generator, side: int) -> Tensor:
-    """Return each picture with a square of `side` pixels, at a random place, painted grey: cutout (DeVries & Taylor 2017).
+    """Return each image with a square of `side` pixels, at a random place, painted grey: cutout (DeVries & Taylor 2017).
 
-    A network that memorises its training pictures by a detail loses that detail every other time. The square may reach over
-    the border.
+    The square may reach over the border.
     """
     n, _, height, width = x.shape
     centre = torch.rand(n, 2, generator=noise, device=x.device) * torch.tensor([height, width], device=x.device)  # (B, 2)
@@ -106,9 +104,9 @@ def with_a_hole(x: Tensor, noise: torch.Generator, side: int) -> Tensor:
 
 
 def recognition_loss(model: nn.Module, x: Tensor, targets: Tensor, noise: torch.Generator) -> Loss:
-    """Return the cross-entropy, nats per picture, of the model's logits for x, moved and mirrored at random while training.
+    """Return the cross-entropy, nats per image, of the model's logits for x, moved and mirrored at random while training.
 
-    targets: classes (B,) int64, while training with labels smoothed by a tenth and a hole of 3/8 of the side in each picture;
+    targets: classes (B,) int64, while training with labels smoothed by a tenth and a hole of 3/8 of the side in each image;
     or attributes (B, A) bool, summed.
     """
     if model.training:

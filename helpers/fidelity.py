@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from helpers import pretrained
-from helpers.data import to_float
+from helpers.data import DataError, to_float
 from helpers.features import FeatureNetwork
 from helpers.models import in_batches
 from helpers.objective import ShapeError, same_shape
@@ -208,7 +208,7 @@ def to_features(images: Tensor, features: str = "cifar10_features") -> Tensor:
 
     images: (N, C, H, W), uint8 or in [0, 1], in the shape that the network reads; or features (N, F), which come back as they are.
     features: a shipped network, or "inception", or "inception-antialias" (see `inception`).
-    Raises ShapeError, PictureError; WeightsError on an unknown name.
+    Raises ShapeError, PictureError; DataError on an unknown name.
     """
     if images.ndim == 2:
         return finite(images.cpu(), "the features")
@@ -488,7 +488,7 @@ def inception(antialias: bool = False) -> nn.Module:
 
     Without antialias pictures are resized as TensorFlow 1 did, as in torch-fidelity and in published numbers; with it, as
     torchmetrics 1.8 and later do by default. Needs the package torch-fidelity and the weights; never downloads by itself.
-    Raises WeightsError, with the exact steps, when either is missing or the weights are damaged.
+    Raises DataError, with the exact steps, when either is missing or the weights are damaged.
     """
     path = inception_path()
     steps = (
@@ -498,11 +498,11 @@ def inception(antialias: bool = False) -> nn.Module:
         'Without them, use the networks that ship: features="cifar10_features" or "celeba_features".'
     )
     if importlib.util.find_spec("torch_fidelity") is None:
-        raise pretrained.WeightsError('features="inception" needs the package torch-fidelity, which is not installed. Do:' + steps)
+        raise DataError('features="inception" needs the package torch-fidelity, which is not installed. Do:' + steps)
     if not path.exists():
-        raise pretrained.WeightsError('features="inception" needs Inception\'s weights, which are not on this machine. Do:' + steps)
+        raise DataError('features="inception" needs Inception\'s weights, which are not on this machine. Do:' + steps)
     if not hashlib.sha256(path.read_bytes()).hexdigest().startswith(path.stem.rsplit("-", 1)[1]):
-        raise pretrained.WeightsError(f"{path} is damaged: its SHA-256 differs. Delete it, and do:" + steps)
+        raise DataError(f"{path} is damaged: its SHA-256 differs. Delete it, and do:" + steps)
     from torchmetrics.image.fid import NoTrainInceptionV3
 
     return NoTrainInceptionV3("inception-v3-compat", ["2048", "logits_unbiased"], str(path), antialias=antialias)

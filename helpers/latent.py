@@ -392,7 +392,7 @@ def orthogonal_to(direction: Tensor, others: Tensor, covariance: Tensor | None =
     v = d − Oᵀ (O M Oᵀ)⁺ O M d,  so that O M v = 0          M = covariance⁻¹; I where none is given
 
     With the covariance (Z, Z) of the codes, right angles are those in which a linear discriminant of each other attribute,
-    o M z (Fisher 1936), stays as it is. Others may depend on each other, or be none. Raises ShapeError, CovarianceError, and
+    o M z (Fisher 1936), stays as it is. Others may depend on each other, or be none. Raises ShapeError, ValueError, and
     RegionError when nothing is left. Built in notebook 09.
     """
     if others.ndim != 2 or direction.shape != others.shape[1:]:

@@ -1,8 +1,8 @@
-"""The course's networks: pictures in [0, 1] go in, latent codes come out, and the way back.
+"""The course's networks: images in [0, 1] go in, latent codes come out, and the other way round.
 
-`Autoencoder` and `VAE` are built from a `ModelConfig`, which travels with the weights. Encoder and decoder are fully
-connected ("fc") or convolutional ("conv"), for any square picture. A model's `loss` says what its output costs
-(helpers.objective). The functions at the end take uint8 pictures, work in batches, and return float tensors on the CPU.
+`Autoencoder` and `VAE` are built from a `ModelConfig`, which is stored with the weights. Encoder and decoder are fully
+connected ("fc") or convolutional ("conv"), for any square image. A model's `loss` is computed by helpers.objective.
+The functions at the end take uint8 images, work in batches, and return float tensors on the CPU.
 """
 
 from __future__ import annotations
@@ -20,16 +20,12 @@ from helpers.data import to_float
 from helpers.objective import Loss, ShapeError
 
 
-class ConfigError(ValueError):
-    """A model was asked for that cannot be built; the message says which setting is wrong."""
-
-
 @dataclass(frozen=True)
 class ModelConfig:
-    """Everything needed to build a model.
+    """Everything needed to build a model. Raises ValueError, saying which setting is wrong, when it cannot be built.
 
-    family: "ae" or "vae";  network: "fc" or "conv";  shape: (C, H, W) of a picture;  latent: Z
-    widths: hidden units of each fc layer, or channels after each conv stage (each halves the picture while its side is even)
+    family: "ae" or "vae";  network: "fc" or "conv";  shape: (C, H, W) of an image;  latent: Z
+    widths: hidden units of each fc layer, or channels after each conv stage (each halves the image while its side is even)
     likelihood: "bernoulli" or "gaussian";  sigma: the Gaussian's standard deviation, or "learned"
     """
 
@@ -47,15 +43,15 @@ class ModelConfig:
         allowed = {"family": ("ae", "vae"), "network": ("fc", "conv"), "likelihood": ("bernoulli", "gaussian")}
         for name, values in allowed.items():
             if getattr(self, name) not in values:
-                raise ConfigError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(values)}.")
+                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(values)}.")
         if len(self.shape) != 3 or self.shape[1] != self.shape[2] or min(self.shape) < 1:
-            raise ConfigError(f"shape is {self.shape}; it must be (channels, side, side), a square picture.")
+            raise ValueError(f"shape is {self.shape}; it must be (channels, side, side), a square image.")
         if self.latent < 1 or not self.widths or min(self.widths) < 1:
-            raise ConfigError(f"latent is {self.latent} and widths are {self.widths}; all must be at least 1.")
+            raise ValueError(f"latent is {self.latent} and widths are {self.widths}; all must be at least 1.")
         if self.sigma == "learned" and self.likelihood != "gaussian":
-            raise ConfigError('only a Gaussian has a sigma to learn: use likelihood="gaussian", or leave sigma out.')
+            raise ValueError('only a Gaussian has a sigma to learn: use likelihood="gaussian", or leave sigma out.')
         if self.sigma != "learned" and not (isinstance(self.sigma, (int, float)) and 0 < self.sigma < math.inf):
-            raise ConfigError(f'sigma is {self.sigma!r}; it must be a positive number or "learned".')
+            raise ValueError(f'sigma is {self.sigma!r}; it must be a positive number or "learned".')
 
     def to_dict(self) -> dict:
         """Return the settings as plain values, ready for JSON."""
@@ -63,7 +59,7 @@ class ModelConfig:
 
 
 def fc_trunk(config: ModelConfig) -> nn.Sequential:
-    """Return the layers from a picture (B, C, H, W) to features (B, widths[-1])."""
+    """Return the layers from an image (B, C, H, W) to features (B, widths[-1])."""
     channels, side, _ = config.shape
     sizes = (channels * side * side, *config.widths)
     layers = [layer for a, b in zip(sizes, sizes[1:], strict=False) for layer in (nn.Linear(a, b), nn.SiLU())]
@@ -98,7 +94,7 @@ def final_side(config: ModelConfig) -> int:
 
 
 def conv_trunk(config: ModelConfig) -> nn.Sequential:
-    """Return the layers from a picture (B, C, H, W) to features (B, widths[-1] · side²)."""
+    """Return the layers from an image (B, C, H, W) to features (B, widths[-1] · side²)."""
     layers: list[nn.Module] = []
     for a, b, stride in stages(config):
         layers += [nn.Conv2d(a, b, 4, 2, 1) if stride == 2 else nn.Conv2d(a, b, 3, 1, 1), nn.SiLU()]
@@ -115,7 +111,7 @@ def conv_decoder(config: ModelConfig) -> nn.Sequential:
 
 
 class Output(NamedTuple):
-    """What a model says of a batch: x_logits (B, C, H, W); mu (B, Z), the code; logvar (B, Z), None from an autoencoder."""
+    """A model's output for a batch: x_logits (B, C, H, W); mu (B, Z), the code; logvar (B, Z), None from an autoencoder."""
 
     x_logits: Tensor
     mu: Tensor
@@ -123,7 +119,7 @@ class Output(NamedTuple):
 
 
 def over_processes(sigma: Tensor) -> Tensor:
-    """Return the root mean square of a scalar over the training processes, each of which holds equally many pictures."""
+    """Return the root mean square of a scalar over the training processes, each of which holds equally many images."""
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return sigma
     total = sigma.square()
@@ -132,7 +128,10 @@ def over_processes(sigma: Tensor) -> Tensor:
 
 
 class LatentModel(nn.Module):
-    """What autoencoder and VAE share: a trunk that reads pictures, a decoder that draws them, and a likelihood."""
+    """What autoencoder and VAE share: a trunk that reads images, a decoder, and a likelihood."""
+
+    sigma: Tensor
+    sigma_steps: Tensor
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -145,15 +144,19 @@ class LatentModel(nn.Module):
         self.register_buffer("sigma", torch.tensor(float(sigma)))
         self.register_buffer("sigma_steps", torch.tensor(0.0))
 
+    def encode(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Return the code z, or mu and logvar, (B, Z) each, of images x (B, C, H, W) in [0, 1]."""
+        raise NotImplementedError
+
     def decode(self, z: Tensor) -> Tensor:
-        """Return pictures x_hat (B, C, H, W) in [0, 1] for latent points z (B, Z)."""
+        """Return images x_hat (B, C, H, W) in [0, 1] for latent vectors z (B, Z)."""
         return torch.sigmoid(self.decoder(z))
 
     def nll(self, x: Tensor, x_logits: Tensor) -> Tensor:
         """Return −log p(x|z) per image, (B,) nats, under the configured likelihood.
 
         A learned sigma is, while training, the best one for the batch (its gradient at the best value is zero, so none is
-        taken); a running mean of it is kept for later use.
+        taken); a running mean of it is kept for evaluation.
         """
         if self.config.likelihood == "bernoulli":
             return objective.bernoulli_nll(x, x_logits)
@@ -180,7 +183,7 @@ class Autoencoder(LatentModel):
         self.to_z = nn.Linear(self.features, config.latent)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return the code z (B, Z) of pictures x (B, C, H, W) in [0, 1]."""
+        """Return the code z (B, Z) of images x (B, C, H, W) in [0, 1]."""
         return self.to_z(self.trunk(x))
 
     def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Output:
@@ -207,7 +210,7 @@ class VAE(LatentModel):
         self.to_logvar = nn.Linear(self.features, config.latent)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mu and logvar, (B, Z) each, of pictures x (B, C, H, W) in [0, 1].
+        """Return mu and logvar, (B, Z) each, of images x (B, C, H, W) in [0, 1].
 
         logvar is kept within ±20, far beyond any trained value, so that one wild batch cannot overflow exp.
         """
@@ -221,14 +224,14 @@ class VAE(LatentModel):
         return Output(self.decoder(reparameterize(mu, logvar, generator)), mu, logvar)
 
 
-def build(config: ModelConfig, seed: int | None = None) -> Autoencoder | VAE:
+def build(config: ModelConfig, seed: int | None = None) -> LatentModel:
     """Return a new model with freshly drawn weights; with a seed, always the same ones."""
-    make = VAE if config.family == "vae" else Autoencoder
+    family = VAE if config.family == "vae" else Autoencoder
     if seed is None:
-        return make(config)
+        return family(config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return make(config)
+        return family(config)
 
 
 def parameter_count(module: nn.Module) -> int:
@@ -258,41 +261,45 @@ def rows_of(tensor: Tensor, row: tuple[int, ...], what: str) -> Tensor:
     return tensor
 
 
-def pictures_of(model: nn.Module, images: Tensor) -> Iterator[Tensor]:
-    """Yield pictures (N, C, H, W) as `in_batches` does. Raises ShapeError unless they fit the model."""
-    yield from in_batches(model, rows_of(images, model.config.shape, "the pictures"))
+def image_batches(model: LatentModel, images: Tensor) -> Iterator[Tensor]:
+    """Yield images (N, C, H, W) as `in_batches` does. Raises ShapeError unless they fit the model."""
+    yield from in_batches(model, rows_of(images, model.config.shape, "the images"))
 
 
 @torch.no_grad()
-def posterior(model: VAE, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mu and logvar, (N, Z) float32 each, of pictures (N, C, H, W), uint8 or in [0, 1]. Raises ShapeError."""
-    parts = [model.encode(x) for x in pictures_of(model, images)]
+def posterior(model: LatentModel, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return a VAE's mu and logvar, (N, Z) float32 each, of images (N, C, H, W), uint8 or in [0, 1].
+
+    Raises ShapeError, and ValueError for an autoencoder, which has codes only.
+    """
+    if isinstance(model, Autoencoder):
+        raise ValueError("an autoencoder has no posterior; codes(model, images) returns its codes.")
+    parts = [model.encode(x) for x in image_batches(model, images)]
     return torch.cat([mu.cpu() for mu, _ in parts]), torch.cat([logvar.cpu() for _, logvar in parts])
 
 
 @torch.no_grad()
-def codes(model: Autoencoder | VAE, images: Tensor) -> Tensor:
-    """Return the point that stands for each picture (N, C, H, W), (N, Z): z of an autoencoder, mu of a VAE. Raises ShapeError."""
-    if isinstance(model, VAE):
-        return posterior(model, images)[0]
-    return torch.cat([model.encode(x).cpu() for x in pictures_of(model, images)])
+def codes(model: LatentModel, images: Tensor) -> Tensor:
+    """Return the code of each image (N, C, H, W), (N, Z): z of an autoencoder, mu of a VAE. Raises ShapeError."""
+    parts = [model.encode(x) for x in image_batches(model, images)]
+    return torch.cat([(part if isinstance(part, Tensor) else part[0]).cpu() for part in parts])
 
 
 @torch.no_grad()
-def decode(model: Autoencoder | VAE, z: Tensor) -> Tensor:
-    """Return the pictures (N, C, H, W) in [0, 1] that latent points z (N, Z) decode to. Raises ShapeError."""
-    points = rows_of(z, (model.config.latent,), "latent points")
+def decode(model: LatentModel, z: Tensor) -> Tensor:
+    """Return the images (N, C, H, W) in [0, 1] of latent vectors z (N, Z). Raises ShapeError."""
+    points = rows_of(z, (model.config.latent,), "latent vectors")
     return torch.cat([model.decode(part).cpu() for part in in_batches(model, points)])
 
 
-def reconstruct(model: Autoencoder | VAE, images: Tensor) -> Tensor:
-    """Return decode(codes(images)): each picture as the model redraws it, without noise, (N, C, H, W) in [0, 1]."""
+def reconstruct(model: LatentModel, images: Tensor) -> Tensor:
+    """Return decode(codes(images)): the reconstruction of each image, without noise, (N, C, H, W) in [0, 1]."""
     return decode(model, codes(model, images))
 
 
 @torch.no_grad()
-def evaluate(model: Autoencoder | VAE, images: Tensor, *, beta: float = 1.0, seed: int = 0) -> dict[str, float]:
-    """Return the mean loss, recon and kl over pictures (N, C, H, W), in nats per image, one noise sample each.
+def evaluate(model: LatentModel, images: Tensor, *, beta: float = 1.0, seed: int = 0) -> dict[str, float]:
+    """Return the mean loss, recon and kl over images (N, C, H, W), in nats per image, one noise sample each.
 
     Learned sigmas and the mode stay as they are; a seed gives the same noise every time. Raises ShapeError.
     """
@@ -300,7 +307,7 @@ def evaluate(model: Autoencoder | VAE, images: Tensor, *, beta: float = 1.0, see
     model.eval()
     totals = torch.zeros(3, dtype=torch.float64)
     try:
-        for x in pictures_of(model, images):
+        for x in image_batches(model, images):
             totals += torch.stack([part.cpu().double().sum() for part in model.loss(x, model(x, noise), beta)])
     finally:
         model.train(was_training)

@@ -1,7 +1,7 @@
-"""The loss of the course, in parts: pictures and what a model says of them go in, nats per image come out.
+"""The loss of the course, in parts: images and a model's output for them go in, nats per image come out.
 
-Everything is summed over pixels and over latents, and left per image: (B,). Whoever wants one number takes the mean over
-the batch. There is no hidden factor: `recon` is −log p(x|z), `kl` is KL(q(z|x) ‖ N(0, I)), `loss` is recon + beta · kl.
+Everything is summed over pixels and over latents, and left per image: (B,). The mean over the batch is one number.
+There is no hidden factor: `recon` is −log p(x|z), `kl` is KL(q(z|x) ‖ N(0, I)), `loss` is recon + beta · kl.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 
 class Loss(NamedTuple):
-    """What one batch costs, in nats per image: `loss` = recon + beta · kl, `recon` = −log p(x|z), `kl` ≥ 0; each (B,)."""
+    """The loss of one batch, in nats per image: `loss` = recon + beta · kl, `recon` = −log p(x|z), `kl` ≥ 0; each (B,)."""
 
     loss: Tensor
     recon: Tensor
@@ -23,7 +23,7 @@ class Loss(NamedTuple):
 
 
 class ShapeError(ValueError):
-    """Two tensors that must have the same shape do not; the message names both."""
+    """A tensor has the wrong shape; the message names it, and the shape that is needed."""
 
 
 def same_shape(**tensors: Tensor) -> None:
@@ -57,16 +57,16 @@ def active_units(mu: Tensor, threshold: float = 0.01) -> Tensor:
 
     Var_x mu_z(x) > threshold          (Burda, Grosse & Salakhutdinov 2016, section 5.2: threshold 0.01)
 
-    mu: (N, Z), the posterior means of N ≥ 2 pictures; never samples of z, whose variance is about 1 where nothing is used.
+    mu: (N, Z), the posterior means of N ≥ 2 images; never samples of z, whose variance is about 1 where nothing is used.
     NaN counts as unused. Raises ShapeError on anything but two axes and two rows. Built in notebook 06.
     """
     if mu.ndim != 2 or len(mu) < 2:
-        raise ShapeError(f"mu must be (N, Z) with N of 2 or more pictures, but it is {tuple(mu.shape)}.")
+        raise ShapeError(f"mu must be (N, Z) with N of 2 or more images, but it is {tuple(mu.shape)}.")
     return at_least_float32(mu).var(0, correction=0) > threshold
 
 
 def free_bits_kl(mu: Tensor, logvar: Tensor, free: float) -> Tensor:
-    """Return the KL to N(0, I) in which every latent pays for `free` nats at least: one number, the batch's, in nats per image.
+    """Return the KL to N(0, I) in which every latent counts for at least `free` nats: the mean over the batch, nats per image.
 
     Σ_z max(free, mean_B KL_z)          (Kingma and others 2016, appendix C.8, equation 15)
 
@@ -130,16 +130,12 @@ def optimal_sigma(x: Tensor, x_hat: Tensor) -> Tensor:
 
 
 def bits_per_dim(nats: Tensor | float, dimensions: int) -> Tensor | float:
-    """Return nats per image of a density over [0, 1] pixels as bits per dimension of the 8-bit picture.
+    """Return nats per image of a density over [0, 1] pixels as bits per dimension of the 8-bit image.
 
     nats / (P ln 2) + log2 255: grey levels lie 1/255 apart, so the probability of one is about its density over 255. (Papers
     that divide by 256 add 8.) Only for Gaussian likelihoods: a Bernoulli's value is no density of grey levels.
     """
     return nats / (dimensions * math.log(2)) + math.log2(255)
-
-
-class CovarianceError(ValueError):
-    """A matrix cannot be a covariance: it is not symmetric, or not positive definite; the message says which."""
 
 
 class Estimate(NamedTuple):
@@ -164,14 +160,14 @@ def kl_between(mu1: Tensor, logvar1: Tensor, mu2: Tensor, logvar2: Tensor) -> Te
 
 
 def covariance_root(covariance: Tensor, name: str) -> Tensor:
-    """Return L with L Lᵀ = covariance, (..., Z, Z) float64, lower triangular; raise CovarianceError where there is none."""
+    """Return L with L Lᵀ = covariance, (..., Z, Z) float64, lower triangular; raise ValueError where there is none."""
     covariance = covariance.double()
     if not torch.allclose(covariance, covariance.mT, rtol=1e-5, atol=1e-8):
-        raise CovarianceError(f"{name} is not symmetric (or holds NaN), so it is no covariance; check how it was computed.")
+        raise ValueError(f"{name} is not symmetric (or holds NaN), so it is no covariance; check how it was computed.")
     root, failed = torch.linalg.cholesky_ex(covariance)
     if failed.any():
-        raise CovarianceError(
-            f"{name} is not positive definite: it has no spread in some direction, or less than none. Fewer samples than "
+        raise ValueError(
+            f"{name} is not positive definite: its variance in some direction is 0 or negative. Fewer samples than "
             "dimensions do this; add a little to its diagonal."
         )
     return root
@@ -184,7 +180,7 @@ def gaussian_kl_full(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -
 
     mean1, mean2: (..., Z); cov1, cov2: (..., Z, Z), symmetric and positive definite. Returns (...) float64. No inverse and
     no eigenvalue is taken: with cov = L Lᵀ the trace is the sum of squares of L2⁻¹ L1. Raises ShapeError on shapes that
-    do not fit, CovarianceError on a matrix that is no covariance. Built in notebook 03.
+    do not fit, ValueError on a matrix that is no covariance. Built in notebook 03.
     """
     same_shape(mean1=mean1, mean2=mean2)
     same_shape(cov1=cov1, cov2=cov2)
@@ -192,10 +188,10 @@ def gaussian_kl_full(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -
     if tuple(cov1.shape) != (*mean1.shape, size):
         raise ShapeError(f"means {tuple(mean1.shape)} need covariances {(*mean1.shape, size)}, but these are {tuple(cov1.shape)}.")
     root1, root2 = covariance_root(cov1, "cov1"), covariance_root(cov2, "cov2")
-    both = torch.cat([root1, (mean2 - mean1).double()[..., None]], -1)  # (..., Z, Z + 1)
-    reach = torch.linalg.solve_triangular(root2, both, upper=False).square().sum((-2, -1))  # trace and distance at once
+    columns = torch.cat([root1, (mean2 - mean1).double()[..., None]], -1)  # (..., Z, Z + 1)
+    squares = torch.linalg.solve_triangular(root2, columns, upper=False).square().sum((-2, -1))  # trace and distance at once
     logdets = 2 * (root2.diagonal(dim1=-2, dim2=-1).log() - root1.diagonal(dim1=-2, dim2=-1).log()).sum(-1)
-    return 0.5 * (reach - size + logdets)
+    return 0.5 * (squares - size + logdets)
 
 
 def monte_carlo_kl(log_q: Tensor, log_p: Tensor) -> Estimate:

@@ -17,15 +17,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
+from helpers.data import DataError
 from helpers.features import FeatureConfig, FeatureNetwork
 from helpers.files import write_atomically
-from helpers.models import VAE, Autoencoder, ConfigError, ModelConfig, build
+from helpers.models import VAE, Autoencoder, ModelConfig, build
 
 FOLDER = Path(__file__).parent / "weights"
-
-
-class WeightsError(RuntimeError):
-    """A weight file is missing, damaged, or not what was asked for; the message says which, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -54,17 +51,17 @@ def names(folder: Path = FOLDER) -> list[str]:
 def load(name: str, folder: Path = FOLDER) -> Autoencoder | VAE | FeatureNetwork:
     """Return a shipped model or feature network, ready to use (eval mode, float32, on the CPU).
 
-    Raises WeightsError when the name is unknown (the known ones are listed), the file is damaged, or it does not fit.
+    Raises DataError when the name is unknown (the known ones are listed), the file is damaged, or it does not fit.
     """
     tensors, card = read(weight_file(name, folder))
     if "config" not in card:
-        raise WeightsError(f"{name} is no model, but belongs to one. There are: {', '.join(names(folder)) or 'none'}.")
+        raise DataError(f"{name} is no model, but belongs to one. There are: {', '.join(names(folder)) or 'none'}.")
     measures = "task" in card["config"]  # a feature network
     try:
         model = FeatureNetwork(FeatureConfig(**card["config"])) if measures else build(ModelConfig(**card["config"]))
         model.load_state_dict({key: value.float() for key, value in tensors.items()})
-    except (RuntimeError, TypeError, ConfigError) as error:
-        raise WeightsError(f"the weights of {name} do not fit the model that its card describes: {error}") from error
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise DataError(f"the weights of {name} do not fit the model that its card describes: {error}") from error
     return model.eval()
 
 
@@ -99,21 +96,21 @@ def describe(name: str, folder: Path = FOLDER) -> str:
 
 
 def weight_file(name: str, folder: Path) -> Path:
-    """Return the path of a weight file. Raises WeightsError, listing what is there, when it is missing."""
+    """Return the path of a weight file. Raises DataError, listing what is there, when it is missing."""
     path = Path(folder) / f"{name}.safetensors"
     if not path.exists():
         known = ", ".join(names(folder)) or "none"
-        raise WeightsError(f"there are no weights named {name!r}. There are: {known}.")
+        raise DataError(f"there are no weights named {name!r}. There are: {known}.")
     return path
 
 
 def folder_of(name: str, first: Path) -> Path:
-    """Return `first` where it has weights of this name, else the shipped ones' folder. Raises WeightsError where neither has."""
+    """Return `first` where it has weights of this name, else the shipped ones' folder. Raises DataError where neither has."""
     for folder in (Path(first), FOLDER):
         if name in names(folder):
             return folder
     known = ", ".join(names(first) + [one for one in names() if one not in names(first)])
-    raise WeightsError(f"there are no weights named {name!r}, neither in {first} nor among the shipped ones. There are: {known}.")
+    raise DataError(f"there are no weights named {name!r}, neither in {first} nor among the shipped ones. There are: {known}.")
 
 
 def checksum(tensors: dict[str, Tensor]) -> str:
@@ -135,17 +132,17 @@ def write(path: Path, tensors: dict[str, Tensor], about: dict) -> Path:
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """Return the tensors and the card of a file. Raises WeightsError when it is cut short or a byte of either differs."""
+    """Return the tensors and the card of a file. Raises DataError when it is cut short or a byte of either differs."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path.name} is damaged or cut short ({error}). {restore(path)}") from error
+        raise DataError(f"{path.name} is damaged or cut short ({error}). {restore(path)}") from error
     text = metadata.get("card", "")
     found = hashlib.sha256(text.encode()).hexdigest()
     if not text or checksum(tensors) != metadata.get("sha256") or metadata.get("card_sha256", found) != found:
-        raise WeightsError(f"{path.name} is damaged: its checksum differs. {restore(path)}")
+        raise DataError(f"{path.name} is damaged: its checksum differs. {restore(path)}")
     return tensors, json.loads(text)
 
 

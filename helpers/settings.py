@@ -2,7 +2,7 @@
 
 | variable | values | meaning |
 |---|---|---|
-| `VAE_COURSE_DATA` | a folder | where real data sets and the prepared store live (default: the user's cache folder) |
+| `VAE_COURSE_DATA` | a folder | where real data sets and the prepared store live (default: the user's cache folder); a relative path starts at the course's root |
 | `VAE_COURSE_STANDINS` | 1 | use the drawn stand-ins even where real data is present |
 | `VAE_COURSE_SEED` | a whole number | the seed of everything random (default 0) |
 | `VAE_COURSE_BUDGET` | quick, full | training lengths (default: quick, at which every claim is tested) |
@@ -17,19 +17,17 @@ from pathlib import Path
 
 import torch
 
-
-class SettingError(ValueError):
-    """An environment variable of the course holds something that it cannot mean."""
+ROOT = Path(__file__).resolve().parents[1]  # of the course
 
 
 def seed() -> int:
     """Return the course's seed, from `VAE_COURSE_SEED` (default 0).
 
-    Raises SettingError when the variable is not a whole number from 0 to 2³² − 1 (NumPy and scikit-learn take no larger ones).
+    Raises ValueError when the variable is not a whole number from 0 to 2³² − 1 (NumPy and scikit-learn take no larger ones).
     """
     text = os.environ.get("VAE_COURSE_SEED", "0").strip() or "0"
     if not text.isdecimal() or int(text) >= 2**32:
-        raise SettingError(f"VAE_COURSE_SEED is {text!r}; it must be a whole number such as 0 or 7, below 2³². Unset it to use 0.")
+        raise ValueError(f"VAE_COURSE_SEED is {text!r}; it must be a whole number such as 0 or 7, below 2³². Unset it to use 0.")
     return int(text)
 
 
@@ -42,10 +40,16 @@ def generator(offset: int = 0) -> torch.Generator:
 
 
 def data_folder() -> Path:
-    """Return the folder of real data and the prepared store, from `VAE_COURSE_DATA`; it need not exist yet."""
+    """Return the folder of real data and the prepared store, from `VAE_COURSE_DATA`; it need not exist yet.
+
+    A relative path starts at the course's root, in the terminal and in notebooks. Raises ValueError where `~name` is unknown.
+    """
     chosen = os.environ.get("VAE_COURSE_DATA", "").strip()
     if chosen:
-        return Path(chosen).expanduser().resolve()
+        try:
+            return (ROOT / Path(chosen).expanduser()).resolve()
+        except RuntimeError as error:
+            raise ValueError(f"VAE_COURSE_DATA is {chosen!r}; there is no such home folder. Write the path out.") from error
     cache = os.environ.get("XDG_CACHE_HOME", "").strip() or "~/.cache"
     return Path(cache).expanduser() / "vae-course"
 
@@ -56,10 +60,10 @@ def standins_forced() -> bool:
 
 
 def processor_only() -> bool:
-    """Return whether `VAE_COURSE_DEVICE` asks to leave a GPU alone. Raises SettingError on anything but cpu."""
+    """Return whether `VAE_COURSE_DEVICE` asks to leave a GPU alone. Raises ValueError on anything but cpu."""
     chosen = os.environ.get("VAE_COURSE_DEVICE", "").strip().lower()
     if chosen not in ("", "cpu"):
-        raise SettingError(f"VAE_COURSE_DEVICE is {chosen!r}; it can only be cpu. Unset it to use a GPU where there is one.")
+        raise ValueError(f"VAE_COURSE_DEVICE is {chosen!r}; it can only be cpu. Unset it to use a GPU where there is one.")
     return chosen == "cpu"
 
 
@@ -71,11 +75,11 @@ def bars_hidden() -> bool:
 def budget() -> str:
     """Return "quick" or "full", from `VAE_COURSE_BUDGET` (default: quick, at which every claim is tested, also with a GPU).
 
-    Raises SettingError on any other value.
+    Raises ValueError on any other value.
     """
     chosen = os.environ.get("VAE_COURSE_BUDGET", "").strip().lower()
     if chosen in ("quick", "full"):
         return chosen
     if chosen:
-        raise SettingError(f"VAE_COURSE_BUDGET is {chosen!r}; it must be quick or full. Unset it for quick.")
+        raise ValueError(f"VAE_COURSE_BUDGET is {chosen!r}; it must be quick or full. Unset it for quick.")
     return "quick"

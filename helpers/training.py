@@ -1,7 +1,7 @@
-"""The training loop: a model and uint8 pictures go in, a trained model and its history come out.
+"""The training loop: a model and uint8 images go in, a trained model and its history come out.
 
-One page, on Accelerate (CPU, one GPU, several processes). The whole picture set is one uint8 tensor that is indexed by a
-random permutation, which costs a fraction of what worker processes that pickle batches do.
+It runs on Accelerate (CPU, one GPU, several processes). All images are one uint8 tensor that is indexed by a random
+permutation, which costs a fraction of what worker processes that pickle batches do.
 """
 
 from __future__ import annotations
@@ -11,33 +11,29 @@ import math
 import os
 import time
 import warnings
+import zipfile
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 from tqdm.auto import tqdm
 
 from helpers import settings
+from helpers.checksums import checksum, function_checksum
 from helpers.data import DataError, Dataset, to_float
 from helpers.files import write_atomically
 from helpers.objective import Loss
 
-Objective = Callable[[nn.Module, Tensor, torch.Generator], Loss]
+Objective = Callable[..., Loss]  # of (model, x, noise); with targets, of (model, x, targets, noise)
 CPUINFO = Path("/proc/cpuinfo")  # Linux only
-NOISE = 2**40  # the seeds of the noise lie far from those of order and weights, so that no two streams are the same
+NOISE = 0x9E3779B9  # its multiples, cut to the 32 bits that a CPU generator reads, lie far from the seeds of order and weights
 
 
 class TrainingDiverged(RuntimeError):
     """The loss became NaN or infinite; the message says which part, when, and what to try."""
-
-
-class CheckpointError(RuntimeError):
-    """A checkpoint cannot be used for this run; the message says why, and what to do."""
 
 
 class OutOfMemory(RuntimeError):
@@ -121,52 +117,89 @@ def fit(
 ) -> History:
     """Train a model in place and return its history.
 
-    images, held_out: (N, C, H, W) uint8, or a Dataset.  batch: pictures per step, over all processes together.
+    images, held_out: (N, C, H, W) uint8, or a Dataset.  batch: images per step, over all processes together.
     max_steps: end after so many optimiser steps, where that is sooner than `epochs`; the schedules fit the shorter run.
     lr: the peak of the schedule (`learning_rate`).  beta: a number, or a function of progress in [0, 1] (annealing).
     decay: how strongly weights shrink towards 0, per unit of lr (AdamW; Loshchilov & Hutter 2019).
-    objective(model, x, noise) → Loss replaces the model's own loss, for models that are built on the page; with targets
-    (N, ...), what is known of each picture, it is called as objective(model, x, targets of x, noise), and `held_out` stays empty.
+    objective(model, x, noise) → Loss replaces the model's own loss. With targets (N, ...), one for each image, it is called
+    as objective(model, x, targets of x, noise), and `held_out` stays empty.
     seed: of the order and the noise (default: the course's). On one machine's CPU, with the same number of
     threads, a seed gives the same weights to the last bit.
     bfloat16: None lets the machine decide; KL and pixel sums stay in float32.
     checkpoint: a file written after every epoch; where it exists, training goes on from it, and ends with exactly the
     weights of an uninterrupted run. A full disk costs a warning, not the run. Ctrl-C (the stop button) returns what there
     is so far.  The model comes back to the device that it came from.
-    Under `accelerate launch` several processes share each batch and its noise (`SharedNoise`): the losses are those of one
-    process but for rounding. (Layers with statistics of their own, such as batch norm, see their process's share.)
-    Raises DataError on pictures that do not fit, TrainingDiverged when a loss is no number, CheckpointError, OutOfMemory.
+    Under `accelerate launch` several processes share each batch, and each draws its own noise. (Layers with statistics of
+    their own, such as batch norm, see their process's share.)
+    Raises DataError on images that do not fit, ValueError on a checkpoint of another run, TrainingDiverged, OutOfMemory.
     """
-    images, held_out = pictures(images, model, batch), None if held_out is None else pictures(held_out, model)
+    images = checked_images(images, model, batch)
+    held_out = None if held_out is None else checked_images(held_out, model)
+    check_targets(targets, images, objective, held_out)
+    if epochs < 1 or (max_steps is not None and max_steps < 1):
+        raise ValueError(f"epochs is {epochs} and max_steps is {max_steps}; both must be at least 1.")
     seed = settings.seed() if seed is None else seed
     home = next(model.parameters()).device
     steps = len(images) // batch  # in an epoch
     total = epochs * steps if max_steps is None else min(max_steps, epochs * steps)
-    beta_at = beta if callable(beta) else lambda _: beta
-    loop = Loop(model, total, lr, batch, seed, beta_at, objective, bfloat16, decay, matched(targets, images, objective, held_out))
-    run = {"epochs": epochs if total == epochs * steps else total / steps, "batch": batch, "lr": lr, "seed": seed}
-    run |= {"own objective": objective is not None, "decay": decay} | fingerprint(images, beta)
-    done, history = restore(checkpoint, model, loop.optimizer, run)
+    loop = Loop(model, total, lr, batch, seed, beta, objective, bfloat16, decay, targets)
+    run: dict[str, float | str] = {"epochs": epochs if total == epochs * steps else total / steps}
+    run |= {"batch": batch, "lr": lr, "decay": decay, "seed": seed}
+    run |= fingerprint(images, targets, beta, objective) if checkpoint else {}
+    done, history = read_checkpoint(checkpoint, model, loop.optimizer, run)
     shown = progress and first_process() and not settings.bars_hidden()  # which tqdm itself ignores in a notebook
     with tqdm(total=total, initial=min(done * steps, total), mininterval=0.5, unit="step", disable=not shown) as bar:
         try:
             for epoch in range(done, math.ceil(total / steps)):
                 history.rows.append(loop.row(images, held_out, epoch, bar))
                 if checkpoint and first_process():
-                    save(checkpoint, model, loop.optimizer, run, history)
+                    write_checkpoint(checkpoint, model, loop.optimizer, run, history)
         except KeyboardInterrupt:
             history.interrupted = True
         except (torch.OutOfMemoryError, MemoryError) as error:
-            raise OutOfMemory(no_memory(batch, history, checkpoint), history) from error
+            raise OutOfMemory(out_of_memory(batch, history, checkpoint), history) from error
         finally:
             model.to(home).eval()
     return history
 
 
-def fingerprint(images: Tensor, beta: float | Callable[[float], float]) -> dict[str, float | str]:
-    """Return by what a checkpoint knows its pictures (N, C, H, W) again, their number and the sum of some 64, and its beta."""
-    known = {"images": len(images), "pictures' sum": float(images[:: max(1, len(images) // 64)].double().sum())}
-    return {"beta": "a schedule" if callable(beta) else float(beta)} | known
+def checked_images(images: Tensor | Dataset, model: nn.Module, batch: int = 1) -> Tensor:
+    """Return the images as a tensor that fits the model. Raises DataError, saying what is wrong, when they do not."""
+    images = images.images if isinstance(images, Dataset) else images
+    if not isinstance(images, Tensor):
+        raise DataError(f"the images are a {type(images).__name__}; pass a Dataset or a torch tensor (torch.from_numpy).")
+    if len(images) == 0:
+        raise DataError("there are no images to train on: the data set is empty.")
+    wanted = tuple(getattr(getattr(model, "config", None), "shape", images.shape[1:]))
+    if tuple(images.shape[1:]) != wanted:
+        raise DataError(f"the images are {tuple(images.shape[1:])}, but the model was built for {wanted}.")
+    if images.dtype != torch.uint8 and not (images.min() >= 0 and images.max() <= 1):
+        raise DataError("float images must lie in [0, 1], without NaN; divide by 255, or pass the uint8 images as they are.")
+    if not 1 <= batch <= len(images):
+        raise DataError(f"a batch of {batch} is not possible with {len(images)} images; pass batch= from 1 to {len(images)}.")
+    return images
+
+
+def check_targets(targets: Tensor | None, images: Tensor, objective: Objective | None, held_out: Tensor | None) -> None:
+    """Raise DataError unless there are no targets, or one for each image and an objective that uses them."""
+    if targets is None:
+        return
+    if len(targets) != len(images):
+        raise DataError(f"there are {len(targets):,} targets for {len(images):,} images; pass one for each.")
+    if objective is None:
+        raise DataError("only an objective of your own can use targets: pass objective=, or leave targets out.")
+    if held_out is not None:
+        raise DataError("targets belong to the training images, and held-out images have none: score those afterwards.")
+
+
+def fingerprint(
+    images: Tensor, targets: Tensor | None, beta: float | Callable[[float], float], objective: Objective | None
+) -> dict[str, float | str]:
+    """Return by what a checkpoint recognises its run: checksums of all images and targets, and of the functions' code."""
+    return {
+        "beta": function_checksum(beta) if callable(beta) else float(beta), "objective": function_checksum(objective),
+        "images": checksum({"images": images}), "targets": "" if targets is None else checksum({"targets": targets}),
+    }  # fmt: skip
 
 
 def first_process() -> bool:
@@ -174,7 +207,7 @@ def first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-class Costs(nn.Module):
+class ModelWithObjective(nn.Module):
     """A model and its objective as one module, so that under several processes all gradients pass through the one wrapper."""
 
     def __init__(self, model: nn.Module, objective: Objective | None) -> None:
@@ -182,39 +215,19 @@ class Costs(nn.Module):
         self.model, self.objective = model, objective
 
     def forward(self, x: Tensor, noise: torch.Generator, beta: float, targets: Tensor | None = None) -> Loss:
-        """Return the loss of pictures x (B, C, H, W) in [0, 1], and its parts."""
+        """Return the loss of images x (B, C, H, W) in [0, 1], and its parts."""
         if self.objective is not None:
             return self.objective(self.model, x, *([] if targets is None else [targets]), noise)
-        return self.model.loss(x, self.model(x, noise), beta)
-
-
-class SharedNoise(TorchFunctionMode):
-    """Within it, a process that holds rows first, first + stride, … of a batch draws the noise of just these rows.
-
-    It draws for all `rows` pictures and keeps its own, so that a picture's noise depends on the seed and on its place in
-    the batch, not on how many processes there are. For torch.randn and torch.rand with a generator and one row a picture.
-    """
-
-    def __init__(self, rows: int, first: int, stride: int) -> None:
-        super().__init__()
-        self.rows, self.mine = rows, slice(first, None, stride)
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        if function in (torch.randn, torch.rand) and kwargs.get("generator") is not None:
-            size = kwargs["size"] if "size" in kwargs else args if isinstance(args[0], int) else args[0]
-            if tuple(size[:1]) == (len(range(self.rows)[self.mine]),):
-                return function(**kwargs | {"size": (self.rows, *size[1:])})[self.mine]
-        return function(*args, **kwargs)
+        return self.model.loss(x, self.model(x, noise), beta)  # type: ignore[operator]
 
 
 class Loop:
-    """The moving parts of `fit`: device, precision, optimiser; `epoch` trains over the pictures once, `evaluate` looks."""
+    """The moving parts of `fit`: device, precision, optimiser; an epoch over all images, and an evaluation."""
 
     def __init__(
-        self, model, total: int, lr: float, batch: int, seed: int, beta_at, objective: Objective | None,
-        bfloat16: bool | None, decay: float, targets: Tensor | None,
-    ):  # fmt: skip
+        self, model: nn.Module, total: int, lr: float, batch: int, seed: int, beta: float | Callable[[float], float],
+        objective: Objective | None, bfloat16: bool | None, decay: float, targets: Tensor | None,
+    ) -> None:  # fmt: skip
         gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
         self.accelerator = Accelerator(cpu=settings.processor_only() or not gpu)
         self.device = self.accelerator.device
@@ -223,38 +236,42 @@ class Loop:
             raise DataError(f"a batch of {batch} cannot be shared evenly by {self.world} processes; pass a multiple of that.")
         self.layout = torch.channels_last if self.device.type in ("cpu", "cuda") else torch.contiguous_format
         self.bfloat16 = bfloat16_pays(self.device) if bfloat16 is None else bfloat16
-        model.to(self.device, memory_format=self.layout)
+        model.to(self.device).to(memory_format=self.layout)
         optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=decay, fused=self.device.type != "mps")
-        self.costs, self.optimizer = self.accelerator.prepare(Costs(model, objective), optimizer)
-        self.total, self.lr, self.batch, self.seed, self.beta_at, self.targets = total, lr, batch, seed, beta_at, targets
+        self.module, self.optimizer = self.accelerator.prepare(ModelWithObjective(model, objective), optimizer)
+        self.beta_at = beta if callable(beta) else lambda _: beta
+        self.total, self.lr, self.batch, self.seed, self.targets = total, lr, batch, seed, targets
+
+    def noise(self, seed: int) -> torch.Generator:
+        """Return a generator of the noise of this process: another one for each seed and each process."""
+        return torch.Generator(self.device).manual_seed((seed + NOISE * self.rank) % 2**32)
 
     def losses(self, images: Tensor, which: Tensor, noise: torch.Generator, beta: float) -> Loss:
-        """Return the loss, and its parts, of this process's share of the pictures images[which]."""
+        """Return the loss, and its parts, of this process's share of images[which]."""
         mine = which[self.rank :: self.world]
         x = to_float(images[mine].to(self.device)).contiguous(memory_format=self.layout)
         targets = None if self.targets is None else self.targets[mine].to(self.device)
-        shared = SharedNoise(len(which), self.rank, self.world) if self.world > 1 else nullcontext()
-        with shared, torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            return self.costs(x, noise, beta, targets)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+            return self.module(x, noise, beta, targets)
 
     def row(self, images: Tensor, held_out: Tensor | None, epoch: int, bar: tqdm) -> dict[str, float]:
-        """Train over the pictures once, look at the held-out ones, and return both for the history. Raises TrainingDiverged."""
+        """Train over the images once, evaluate the held-out ones, and return both for the history. Raises TrainingDiverged."""
         row = self.epoch(images, epoch, bar)
         if held_out is not None:
             row |= {f"held_{key}": value for key, value in self.evaluate(held_out, row["beta"]).items()}
-        stop_if_diverged(self.costs, row, self.lr)
+        stop_if_diverged(self.module, row, self.lr)
         bar.set_postfix(recon=f"{row['recon']:.1f}", kl=f"{row['kl']:.1f}")
         return row
 
     def epoch(self, images: Tensor, epoch: int, bar: tqdm) -> dict[str, float]:
-        """Train over the pictures once and return the row for the history.
+        """Train over the images once and return the row for the history.
 
-        Order and noise come from (seed, epoch) alone, so a resumed run repeats them. A last, smaller batch is left out:
-        its pictures would weigh more than others. A batch counts the pictures of all processes together.
+        Order and noise come from seed, epoch and process alone, so a resumed run repeats them. A last, smaller batch is
+        left out: its images would weigh more than others. A batch counts the images of all processes together.
         """
-        self.costs.train()
-        order = torch.randperm(len(images), generator=torch.Generator().manual_seed(self.seed * 7919 + epoch))
-        noise = torch.Generator(self.device).manual_seed(NOISE + self.seed * 7919 + epoch)
+        self.module.train()
+        seed = self.seed * 7919 + epoch
+        order, noise = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed)), self.noise(seed + NOISE)
         totals, start = torch.zeros(3, device=self.device), time.perf_counter()
         done = epoch * (len(images) // self.batch)
         steps = min(len(images) // self.batch, self.total - done)
@@ -266,7 +283,7 @@ class Loop:
                 stop_if_not_finite(mean, epoch, step, self.lr)
             bar.update()
         seconds = time.perf_counter() - start
-        row = {"epoch": epoch + 1, **named(mean / steps), "beta": self.beta_at(at)}
+        row = {"epoch": epoch + 1, **by_name(mean / steps), "beta": self.beta_at(at)}
         return row | {"seconds": seconds, "images_per_second": steps * self.batch / seconds}
 
     def step(self, images: Tensor, which: Tensor, noise: torch.Generator, at: float) -> Tensor:
@@ -280,56 +297,26 @@ class Loop:
 
     @torch.no_grad()
     def evaluate(self, images: Tensor, beta: float) -> dict[str, float]:
-        """Return mean loss, recon and kl over held-out pictures; the noise is the same every time, so that epochs compare."""
-        self.costs.eval()
-        noise, totals = torch.Generator(self.device).manual_seed(0), torch.zeros(3, device=self.device)
+        """Return mean loss, recon and kl over held-out images; the noise is the same every time, so that epochs compare."""
+        self.module.eval()
+        noise, totals = self.noise(0), torch.zeros(3, device=self.device)
         for which in torch.arange(len(images)).split(500):
             parts = self.losses(images, which, noise, beta)
             totals += torch.stack([part.float().sum() for part in parts])
-        return named(self.accelerator.reduce(totals, "sum") / len(images))
+        return by_name(self.accelerator.reduce(totals, "sum") / len(images))
 
 
-def pictures(images: Tensor | Dataset, model: nn.Module, batch: int = 1) -> Tensor:
-    """Return the pictures as a tensor that fits the model. Raises DataError, saying what is wrong, when they do not."""
-    images = images.images if isinstance(images, Dataset) else images
-    if not isinstance(images, Tensor):
-        raise DataError(f"the pictures are a {type(images).__name__}; pass a Dataset or a torch tensor (torch.from_numpy).")
-    if len(images) == 0:
-        raise DataError("there are no pictures to train on: the data set is empty.")
-    wanted = getattr(getattr(model, "config", None), "shape", tuple(images.shape[1:]))
-    if tuple(images.shape[1:]) != tuple(wanted):
-        raise DataError(f"the pictures are {tuple(images.shape[1:])}, but the model was built for {tuple(wanted)}.")
-    if images.dtype != torch.uint8 and (images.min() < 0 or images.max() > 1):
-        raise DataError("float pictures must lie in [0, 1]; divide by 255, or pass the uint8 pictures as they are.")
-    if not 1 <= batch:
-        raise DataError(f"batch is {batch}; it must be at least 1.")
-    if batch > len(images):
-        raise DataError(f"a batch of {batch} does not fit into {len(images)} pictures; pass batch={len(images)} or less.")
-    return images
-
-
-def matched(targets: Tensor | None, images: Tensor, objective: Objective | None, held_out: Tensor | None) -> Tensor | None:
-    """Return the targets as they are, None or one for each picture. Raises DataError where they would be lost, or mixed up."""
-    if targets is not None and len(targets) != len(images):
-        raise DataError(f"there are {len(targets):,} targets for {len(images):,} pictures; pass one for each.")
-    if targets is not None and objective is None:
-        raise DataError("only an objective of your own can use targets: pass objective=, or leave targets out.")
-    if targets is not None and held_out is not None:
-        raise DataError("targets are of the training pictures; of held-out ones nothing is known: score those afterwards.")
-    return targets
-
-
-def named(totals: Tensor) -> dict[str, float]:
+def by_name(totals: Tensor) -> dict[str, float]:
     """Return the three parts of a loss by name, as plain floats."""
     return dict(zip(Loss._fields, totals.tolist(), strict=True))
 
 
 def stop_if_not_finite(totals: Tensor, epoch: int, step: int, lr: float) -> None:
     """Raise TrainingDiverged when a running total is NaN or infinite."""
-    bad = [name for name, value in named(totals).items() if not math.isfinite(value)]
+    bad = [name for name, value in by_name(totals).items() if not math.isfinite(value)]
     if bad:
         parts = [name for name in bad if name != "loss"] or bad
-        raise TrainingDiverged(diverged(" and ".join(parts), f"in epoch {epoch + 1}, by step {step + 1}", lr))
+        raise TrainingDiverged(divergence(" and ".join(parts), f"in epoch {epoch + 1}, by step {step + 1}", lr))
 
 
 def stop_if_diverged(model: nn.Module, row: dict[str, float], lr: float) -> None:
@@ -337,33 +324,32 @@ def stop_if_diverged(model: nn.Module, row: dict[str, float], lr: float) -> None
     bad = [name for name, value in row.items() if not math.isfinite(value)]
     bad += [] if all(p.isfinite().all() for p in model.parameters()) else ["a weight"]
     if bad:
-        raise TrainingDiverged(diverged(" and ".join(bad), f"at the end of epoch {row['epoch']}", lr))
+        raise TrainingDiverged(divergence(" and ".join(bad), f"at the end of epoch {row['epoch']}", lr))
 
 
-def diverged(what: str, when: str, lr: float) -> str:
+def divergence(what: str, when: str, lr: float) -> str:
     """Return the explanation of a training run that ran away."""
     return (
         f"{what} became NaN or infinite {when}. The model's weights are now useless; build it anew. Usual causes: a learning "
-        f"rate that is too high (lr={lr:g}; try a third of it), pictures outside [0, 1], or a log of something that reached 0."
+        f"rate that is too high (lr={lr:g}; try a third of it), images outside [0, 1], or a log of something that reached 0."
     )
 
 
-def no_memory(batch: int, history: History, checkpoint: str | Path | None) -> str:
+def out_of_memory(batch: int, history: History, checkpoint: str | Path | None) -> str:
     """Return the explanation of a training run for which the memory did not suffice."""
     kept = f"{checkpoint} holds the run up to epoch {len(history)}, and the same call goes on from there. "
     return (
-        f"the device's memory did not suffice for a batch of {batch} pictures, in epoch {len(history) + 1}. Free some (shut "
+        f"the device's memory did not suffice for a batch of {batch} images, in epoch {len(history) + 1}. Free some (shut "
         f"down other notebooks' kernels), or take smaller batches, in a new run: batch={max(1, batch // 2)}. "
         f"{kept if checkpoint and len(history) else ''}The model keeps the weights of its last step; the finished epochs "
         "are in this error's `history`."
     )
 
 
-def save(path: str | Path, model: nn.Module, optimizer, run: dict, history: History) -> None:
-    """Write a checkpoint in one step: whoever reads it sees the old one or the new one, whole.
-
-    A disk that is full or will not be written to costs a warning: the former checkpoint stays, and the next epoch tries again.
-    """
+def write_checkpoint(
+    path: str | Path, model: nn.Module, optimizer: torch.optim.Optimizer, run: dict[str, float | str], history: History
+) -> None:
+    """Write a checkpoint in one step: the file is the old one or the new one, whole. A disk that refuses costs a warning."""
     state = io.BytesIO()
     torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "run": run, "rows": history.rows}, state)
     try:
@@ -378,29 +364,33 @@ def save(path: str | Path, model: nn.Module, optimizer, run: dict, history: Hist
         )
 
 
-def restore(path: str | Path | None, model: nn.Module, optimizer, run: dict) -> tuple[int, History]:
+def read_checkpoint(
+    path: str | Path | None, model: nn.Module, optimizer: torch.optim.Optimizer, run: dict[str, float | str]
+) -> tuple[int, History]:
     """Return (epochs done, history) of a checkpoint and load it; (0, empty) where there is none.
 
-    Raises CheckpointError when the file is damaged, or was written by another run or another architecture.
+    Raises ValueError when the file is damaged, or was written by another run or another architecture.
     """
     if path is None or not Path(path).exists():
         return 0, History()
     try:
+        with zipfile.ZipFile(path) as archive:  # torch.load does not look at the checksums
+            if damaged := archive.testzip():
+                raise ValueError(f"{damaged} is damaged")
         state = torch.load(path, map_location="cpu", weights_only=True)
-        if not isinstance(state, dict) or not {"model", "optimizer", "run", "rows"} <= state.keys():
-            raise ValueError("not a checkpoint of this course")
-    except Exception as error:
-        raise CheckpointError(f"{path} cannot be read ({type(error).__name__}); delete it to start anew.") from error
-    other = {key: (state["run"].get(key), value) for key, value in run.items() if state["run"].get(key) != value}
+        written, rows = state["run"], state["rows"]
+    except Exception as error:  # torch.load raises many kinds
+        raise ValueError(f"{path} cannot be read ({type(error).__name__}: {error}); delete it to start anew.") from error
+    other = {key: (written.get(key), value) for key, value in run.items() if written.get(key) != value}
     if other:
-        told = ", ".join(f"{key} was {old}, is {new}" for key, (old, new) in other.items())
-        raise CheckpointError(
-            f"{path} belongs to another run ({told}). Use those settings, or another file (on the command line: another --runs, "
-            "or --name)."
+        words = [f"other {key}" if isinstance(new, str) else f"{key} was {old}, is {new}" for key, (old, new) in other.items()]
+        raise ValueError(
+            f"{path} belongs to another run ({', '.join(words)}). Use those settings, or another file (on the command line: "
+            "another --runs, or --name)."
         )
     try:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
     except (RuntimeError, ValueError) as error:
-        raise CheckpointError(f"{path} holds another architecture than this model; use another file.") from error
-    return len(state["rows"]), History(state["rows"])
+        raise ValueError(f"{path} holds another architecture than this model; use another file.") from error
+    return len(rows), History(rows)

@@ -156,11 +156,10 @@ def test_aggregate_is_a_density():
 
 
 def test_aggregate_is_scipys_mixture_in_any_batch():
-    mu, logvar, z = draw(4, 3), draw(4, 3, seed=1), draw(11, 3, seed=2)
+    mu, logvar, z = draw(4, 3), draw(4, 3, seed=1), draw(511, 3, seed=2)  # two full batches and a rest
     parts = [multivariate_normal(m.numpy(), v.exp().diag().numpy()).pdf(z.numpy()) for m, v in zip(mu, logvar, strict=True)]
     wanted = torch.from_numpy(sum(parts) / 4).log()
     assert torch.allclose(aggregate_log_prob(z, mu, logvar), wanted)
-    assert torch.allclose(aggregate_log_prob(z, mu, logvar, batch=3), wanted)
 
 
 @pytest.mark.parametrize("extreme", [-100.0, 100.0])
@@ -181,7 +180,7 @@ def test_aggregate_and_split_refuse_shapes_that_do_not_fit():
         aggregate_log_prob(draw(3, 2), draw(0, 2), draw(0, 2))
 
 
-def test_nan_in_zones_is_not_hidden():
+def test_nan_in_posteriors_is_not_hidden():
     mu = draw(4, 2)
     mu[0, 0] = math.nan
     assert aggregate_log_prob(draw(3, 2), mu, 0 * mu).isnan().all()
@@ -195,7 +194,7 @@ def test_the_two_parts_add_up_to_the_kl():
     assert information.mean() < math.log(3000)
 
 
-def test_the_two_parts_are_known_where_zones_are_known():
+def test_the_two_parts_are_known_where_posteriors_are_known():
     apart, width = torch.tensor([[-50.0], [50.0]]).expand(2, 1), torch.zeros(2, 1)
     assert split_rate(apart, apart, width).information.mean().item() == pytest.approx(math.log(2))  # the code names the image
     same = torch.zeros(5, 2)

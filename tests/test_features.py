@@ -1,4 +1,4 @@
-"""Feature networks: what they refuse, what their augmentation does to a picture, and that they learn."""
+"""Feature networks: what they refuse, what their augmentation does to an image, and that they learn."""
 
 import pytest
 import torch
@@ -6,7 +6,6 @@ from torch.nn import functional as F
 
 from helpers import pretrained
 from helpers.features import FeatureConfig, FeatureNetwork, recognition_loss, shifted_and_mirrored, with_a_hole
-from helpers.models import ConfigError
 
 
 def generator(seed=0):
@@ -14,20 +13,20 @@ def generator(seed=0):
 
 
 def test_settings_that_cannot_be_built_are_explained():
-    with pytest.raises(ConfigError, match="classes"):
+    with pytest.raises(ValueError, match="classes"):
         FeatureConfig(task="colours")
-    with pytest.raises(ConfigError, match="halved"):
+    with pytest.raises(ValueError, match="halved"):
         FeatureConfig((1, 4, 4), widths=(2, 2, 2))
 
 
-def test_every_augmented_picture_is_a_shift_of_the_picture_or_of_its_mirror_image():
+def test_every_augmented_image_is_a_shift_of_the_image_or_of_its_mirror_image():
     x = torch.rand(40, 2, 9, 9, generator=generator())
     moved, padded = shifted_and_mirrored(x, generator(1)), F.pad(x, (3, 3, 3, 3), mode="reflect")
     kinds = set()
-    for picture, source in zip(moved, padded, strict=True):
+    for image, source in zip(moved, padded, strict=True):
         windows = {(i, j): source[:, i : i + 9, j : j + 9] for i in range(7) for j in range(7)}
-        plain = {at for at, window in windows.items() if torch.equal(picture, window)}
-        mirrored = {(*at, "mirrored") for at, window in windows.items() if torch.equal(picture, window.flip(2))}
+        plain = {at for at, window in windows.items() if torch.equal(image, window)}
+        mirrored = {(*at, "mirrored") for at, window in windows.items() if torch.equal(image, window.flip(2))}
         assert plain | mirrored
         kinds |= plain | mirrored
     assert len(kinds) > 15

@@ -15,6 +15,7 @@ from torchmetrics.image.fid import _compute_fid
 from torchmetrics.image.kid import poly_mmd
 
 from helpers import fidelity, pretrained
+from helpers.data import DataError
 from helpers.features import FeatureConfig, FeatureNetwork
 from helpers.objective import ShapeError
 
@@ -289,7 +290,7 @@ def test_other_bad_pictures_are_refused():
         fidelity.frechet_distance(noise(3, 1, 28, 28))
     with pytest.raises(fidelity.PictureError, match="uint8 or floats"):
         fidelity.frechet_distance(torch.ones(3, 3, 32, 32, dtype=torch.int64))
-    with pytest.raises(pretrained.WeightsError, match="no weights named"):
+    with pytest.raises(DataError, match="no weights named"):
         fidelity.frechet_distance(noise(3, 3, 32, 32), features="vgg")
     with pytest.raises(ShapeError, match="different networks"):
         fidelity.frechet_distance(noise(300, 5), features="cifar10_features")
@@ -332,14 +333,14 @@ def test_inception_says_what_is_missing_and_never_downloads(monkeypatch, tmp_pat
     fidelity.inception.cache_clear()
     x, found = noise(3, 3, 32, 32), importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch_fidelity" else found(name))
-    with pytest.raises(pretrained.WeightsError, match="pip install torch-fidelity"):
+    with pytest.raises(DataError, match="pip install torch-fidelity"):
         fidelity.frechet_distance(x, x, "inception")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
-    with pytest.raises(pretrained.WeightsError, match=r"(?s)96 MB.*" + re.escape(str(tmp_path))):
+    with pytest.raises(DataError, match=r"(?s)96 MB.*" + re.escape(str(tmp_path))):
         fidelity.frechet_distance(x, x, "inception")
     fidelity.inception_path().parent.mkdir()
     fidelity.inception_path().write_bytes(b"half a file")
-    with pytest.raises(pretrained.WeightsError, match="damaged"):
+    with pytest.raises(DataError, match="damaged"):
         fidelity.inception_score(x, "inception-antialias")
     with pytest.raises(fidelity.PictureError, match="no real Inception features"):
         fidelity.frechet_distance(noise(3, 2048), None, "inception")

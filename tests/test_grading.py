@@ -10,9 +10,10 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 
+from helpers.data import DataError
 from tools import __main__ as cli
 from tools import grading
-from tools.grading import ASK, GradeError, Report, Watch, grade, said
+from tools.grading import ASK, Report, Watch, grade, said
 
 SOLVED = "def bytes_to_unit(images):\n    return images.to(torch.float32) / 255"
 WRONG = "def tile(images, rows, columns):\n    return images.reshape(images.shape[1], rows * images.shape[2], -1)"
@@ -59,7 +60,7 @@ def test_the_command_prints_a_report_or_json(tmp_path, capsys):
 def test_files_that_are_no_notebooks_of_the_course_are_told(tmp_path, capsys):
     (tmp_path / "essay.ipynb").write_text("Dear Sir,")
     for path in (tmp_path / "essay.ipynb", tmp_path / "nothing.ipynb", notebook(tmp_path, title="# My holidays")):
-        with pytest.raises(GradeError, match=path.name):
+        with pytest.raises(DataError, match=path.name):
             grade(path)
     assert cli.main(["grade", str(tmp_path / "nothing.ipynb")]) == 1
     assert "there is no file" in capsys.readouterr().err

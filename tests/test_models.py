@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from helpers import models, objective
-from helpers.models import VAE, Autoencoder, ConfigError, ModelConfig, build
+from helpers.models import VAE, Autoencoder, ModelConfig, build
 from helpers.objective import ShapeError
 
 SIZES = [(1, 28, 28), (3, 32, 32), (3, 64, 64)]
@@ -17,7 +17,7 @@ def config(**changes) -> ModelConfig:
 @pytest.mark.parametrize("family", ["ae", "vae"])
 @pytest.mark.parametrize("network", ["fc", "conv"])
 @pytest.mark.parametrize("shape", SIZES)
-def test_pictures_go_in_and_come_out_at_their_size(family, network, shape):
+def test_images_go_in_and_come_out_at_their_size(family, network, shape):
     model = build(config(family=family, network=network, shape=shape), seed=0)
     output = model(torch.rand(2, *shape))
     assert output.x_logits.shape == (2, *shape)
@@ -73,7 +73,7 @@ def test_learned_sigma_follows_the_error_while_training_and_is_kept():
 def test_a_learned_sigma_is_a_running_mean_that_settles_on_the_last_fifty_batches():
     model, x = build(config(likelihood="gaussian", sigma="learned"), seed=0).train(), torch.zeros(1, 1, 28, 28)
     logits = [torch.full_like(x, value) for value in (-2.0, -1.0, 0.0)]
-    errors = [torch.sigmoid(one).mean().item() for one in logits]  # of black pictures: the best sigma of each batch
+    errors = [torch.sigmoid(one).mean().item() for one in logits]  # of black images: the best sigma of each batch
     for one in logits:
         model.nll(x, one)
     assert model.sigma.item() == pytest.approx(sum(errors) / 3, rel=1e-5)
@@ -111,11 +111,11 @@ def test_batched_functions_agree_with_the_model():
         assert torch.allclose(models.posterior(vae, images)[1], logvar, atol=1e-5)
         assert torch.allclose(models.codes(ae, images), ae.encode(images.float() / 255), atol=1e-5)
         assert torch.allclose(models.reconstruct(vae, images), vae.decode(mu), atol=1e-5)
-        assert torch.equal(vae.decode(mu), torch.sigmoid(vae.decoder(mu)))  # pictures in [0, 1], not logits
+        assert torch.equal(vae.decode(mu), torch.sigmoid(vae.decoder(mu)))  # images in [0, 1], not logits
     assert vae.decode(mu[:2]).requires_grad  # no leftover inference mode
 
 
-def test_evaluate_is_the_mean_over_all_pictures_and_repeats():
+def test_evaluate_is_the_mean_over_all_images_and_repeats():
     images = torch.randint(0, 256, (700, 1, 28, 28), dtype=torch.uint8)
     ae, vae = build(config(family="ae"), seed=0), build(config(), seed=0)
     with torch.no_grad():
@@ -133,20 +133,20 @@ def test_evaluate_leaves_the_mode_and_a_learned_sigma_as_they_were():
 
 
 @pytest.mark.parametrize("network", ["fc", "conv"])
-def test_pictures_and_points_that_do_not_fit_are_told(network):
+def test_images_and_latents_that_do_not_fit_are_told(network):
     model = build(config(network=network), seed=0)
     for use in (models.posterior, models.codes, models.reconstruct, models.evaluate):
         with pytest.raises(ShapeError, match=r"\(N, 1, 28, 28\).*\(1, 28, 28\) came; one alone is passed as it\[None\]"):
             use(model, torch.zeros(1, 28, 28))
         for wrong in (torch.zeros(2, 28, 28), torch.zeros(2, 3, 28, 28), torch.zeros(0, 1, 28, 28), torch.tensor(0.0)):
-            with pytest.raises(ShapeError, match="the pictures must be"):
+            with pytest.raises(ShapeError, match="the images must be"):
                 use(model, wrong)
         with pytest.raises(ShapeError, match="from_numpy"):
             use(model, torch.zeros(2, 1, 28, 28).numpy())
-    with pytest.raises(ShapeError, match=r"latent points must be \(N, 3\).*one alone"):
+    with pytest.raises(ShapeError, match=r"latent vectors must be \(N, 3\).*one alone"):
         models.decode(model, torch.zeros(3))
     for wrong in (torch.zeros(2, 4), torch.zeros(0, 3), torch.zeros(2, 2, 3)):
-        with pytest.raises(ShapeError, match="latent points must be"):
+        with pytest.raises(ShapeError, match="latent vectors must be"):
             models.decode(model, wrong)
 
 
@@ -167,16 +167,16 @@ def test_families_are_different_classes():
         ({"widths": ()}, "at least 1"),
         ({"sigma": -1.0}, "positive number"),
         ({"sigma": float("inf")}, "positive number"),
-        ({"shape": (1, 0, 0)}, "square picture"),
+        ({"shape": (1, 0, 0)}, "square image"),
         ({"sigma": "learned"}, "only a Gaussian"),
     ],
 )
 def test_impossible_configurations_are_refused(wrong, told):
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ValueError, match=told):
         config(**wrong)
 
 
-def test_evaluate_leaves_a_training_model_training_also_when_the_pictures_do_not_fit():
+def test_evaluate_leaves_a_training_model_training_also_when_the_images_do_not_fit():
     model = build(config(), seed=0).train()
     with pytest.raises(ShapeError):
         models.evaluate(model, torch.zeros(2, 3, 8, 8))

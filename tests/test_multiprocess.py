@@ -1,4 +1,4 @@
-"""Several processes, each on its share of a batch, train as one does: same noise, same losses, one writer."""
+"""Several processes, each on its share of a batch, train as one does: the same gradients for the same noise, and one writer."""
 
 import os
 import socket
@@ -11,13 +11,13 @@ import torch
 
 from helpers import pretrained, training
 from helpers.data import DataError
-from helpers.models import ModelConfig, build, reparameterize
-from helpers.training import Costs, SharedNoise, fit
+from helpers.models import ModelConfig, Output, build
+from helpers.training import ModelWithObjective, fit
 
 ROOT = Path(__file__).parent.parent
 PLAN = {"epochs": 2, "batch": 20, "lr": 5e-3, "seed": 1, "bfloat16": False, "progress": False}
 CONFIGS = {
-    "bernoulli": ModelConfig("vae", "fc", (1, 8, 8), 2, (16,)),
+    "bernoulli": ModelConfig("vae", "fc", (1, 8, 8), 3, (16,)),
     "learned sigma": ModelConfig("vae", "conv", (1, 8, 8), 3, (4, 8), likelihood="gaussian", sigma="learned"),
 }
 needs_gloo = pytest.mark.skipif(
@@ -26,7 +26,7 @@ needs_gloo = pytest.mark.skipif(
 
 
 class Counting(torch.Tensor):
-    """Pictures that remember which of them were read."""
+    """Images that remember which of them were read in training."""
 
     read: list[int] = []
 
@@ -37,22 +37,42 @@ class Counting(torch.Tensor):
 
 
 def dots(n: int = 110, seed: int = 0) -> torch.Tensor:
-    """Return (n, 1, 8, 8) uint8 pictures; n is no multiple of the batch, nor is every chunk even."""
+    """Return (n, 1, 8, 8) uint8 images; n is no multiple of the batch."""
     return torch.randint(0, 256, (n, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
 
 
+def with_given_noise(model, x, eps, noise):
+    """Return the model's loss with the noise that belongs to each image, so that it does not depend on the processes."""
+    mu, logvar = model.encode(x)
+    return model.loss(x, Output(model.decoder(mu + torch.exp(0.5 * logvar) * eps), mu, logvar))
+
+
+def train_one(config: ModelConfig, path: Path, images: torch.Tensor | None = None) -> dict:
+    """Train with noise by image; return the rows, the state, the gradients of the last step, and the images that were read."""
+    model, eps, Counting.read = build(config, seed=0), torch.randn(110, 3, generator=torch.Generator().manual_seed(2)), []
+    images = dots() if images is None else images
+    history = fit(model, images, objective=with_given_noise, targets=eps, checkpoint=path, **PLAN)
+    state = torch.cat([value.flatten().float() for value in model.state_dict().values()])
+    return {"rows": history.rows, "state": state, "read": Counting.read,
+            "gradients": torch.cat([torch.zeros(0)] + [p.grad.flatten() for p in model.parameters() if p.grad is not None])}  # fmt: skip
+
+
 def worker(folder: Path) -> None:
-    """Train each model, and write what this process saw: rows, weights, and which pictures it read."""
-    found = {}
-    for name, config in {**CONFIGS, "resumed": CONFIGS["bernoulli"]}.items():
-        model, Counting.read = build(config, seed=0), []
-        history = fit(model, dots().as_subclass(Counting), held_out=dots(7, seed=5), checkpoint=folder / f"{name}.ckpt", **PLAN)
-        weights = torch.cat([value.flatten().float() for value in model.state_dict().values()])
-        found[name] = {"rows": history.rows, "weights": weights, "read": Counting.read}
+    """Train each model, and write what this process saw."""
+    found = {name: train_one(config, folder / f"{name}.ckpt", dots().as_subclass(Counting)) for name, config in CONFIGS.items()}
+    found["resumed"] = train_one(CONFIGS["bernoulli"], folder / "resumed.ckpt", dots().as_subclass(Counting))
+    seeds: list[int] = []
+
+    def spy(model, x, noise):
+        seeds.append(noise.initial_seed())
+        return model.loss(x, model(x, noise))
+
+    model = build(CONFIGS["bernoulli"], seed=0)
+    found["own noise"] = {"rows": fit(model, dots(), held_out=dots(7, seed=5), objective=spy, **PLAN).rows, "seeds": seeds}
     rank = os.environ.get("RANK", "alone")
     torch.save(found, folder / f"{rank}.pt")
     try:
-        fit(build(config), dots(), **PLAN | {"batch": 21})
+        fit(build(CONFIGS["bernoulli"]), dots(), **PLAN | {"batch": 21})
     except DataError as error:
         (folder / f"{rank}.txt").write_text(str(error))
 
@@ -69,16 +89,15 @@ def half_way(path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training.Loop, "epoch", stop)
         patch.setenv("VAE_COURSE_DEVICE", "cpu")
-        history = fit(build(CONFIGS["bernoulli"], seed=0), dots(), held_out=dots(7, seed=5), checkpoint=path, **PLAN)
-    assert history.interrupted and len(history) == 1
+        assert len(train_one(CONFIGS["bernoulli"], path)["rows"]) == 1
 
 
-def launch(*words: object, processes: int = 2, **variables: str) -> subprocess.CompletedProcess:
-    """Run a Python command in several processes under accelerate, on the processor, one thread each."""
+def launch(*words: object, **variables: str) -> subprocess.CompletedProcess:
+    """Run a Python command in two processes under accelerate, on the processor, one thread each."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", processes,
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", 2,
                "--num_machines", 1, "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", port]  # fmt: skip
     ours = {"OMP_NUM_THREADS": "1", "VAE_COURSE_DEVICE": "cpu", "VAE_COURSE_STANDINS": "1", "PYTHONPATH": str(ROOT)}
     words = [str(word) for word in (*command, *words)]
@@ -101,17 +120,18 @@ def runs(tmp_path_factory):
 
 @needs_gloo
 @pytest.mark.parametrize("name", CONFIGS)
-def test_two_processes_have_the_losses_and_weights_of_one(runs, name):
+def test_two_processes_have_the_gradients_losses_and_weights_of_one_that_is_given_the_same_noise(runs, name):
     one, two, _ = runs
-    timing = {"seconds", "images_per_second"}
     for rank in two:
         assert len(rank[name]["rows"]) == len(one[name]["rows"]) == PLAN["epochs"]
         for ours, theirs in zip(rank[name]["rows"], one[name]["rows"], strict=True):
             assert ours.keys() == theirs.keys()
-            for key in ours.keys() - timing:
+            for key in ours.keys() - {"seconds", "images_per_second"}:
                 assert ours[key] == pytest.approx(theirs[key], rel=1e-5), (name, key)
-        assert torch.allclose(rank[name]["weights"], one[name]["weights"], atol=1e-4)
-    assert torch.equal(two[0][name]["weights"], two[1][name]["weights"])
+        scale = one[name]["gradients"].abs().max()
+        assert (rank[name]["gradients"] - one[name]["gradients"]).abs().max() < 1e-6 * max(1, scale)
+        assert torch.allclose(rank[name]["state"], one[name]["state"], atol=1e-4)
+    assert torch.equal(two[0][name]["state"], two[1][name]["state"])
 
 
 @needs_gloo
@@ -126,27 +146,29 @@ def test_each_process_reads_only_its_share(runs, name):
 
 
 @needs_gloo
+def test_each_process_draws_its_own_noise_and_reports_the_losses_of_all(runs):
+    one, (first, second), _ = runs
+    assert first["own noise"]["seeds"] == one["own noise"]["seeds"]
+    assert not set(first["own noise"]["seeds"]) & set(second["own noise"]["seeds"])
+    for ours, theirs, alone in zip(*(part["own noise"]["rows"] for part in (first, second, one)), strict=True):
+        assert all(ours[key] == theirs[key] for key in ours.keys() - {"seconds", "images_per_second"})
+        assert all(ours[key] == pytest.approx(alone[key], rel=0.02) for key in ("loss", "held_loss"))
+
+
+@needs_gloo
 def test_a_batch_that_cannot_be_shared_evenly_is_refused(runs):
     for rank in (0, 1):
         assert "a batch of 21 cannot be shared evenly by 2 processes" in (runs[2] / f"{rank}.txt").read_text()
 
 
 @needs_gloo
-def test_a_checkpoint_of_two_processes_opens_in_one(runs):
-    _, two, folder = runs
-    model = build(CONFIGS["bernoulli"], seed=9)
-    history = fit(model, dots(), held_out=dots(7, seed=5), checkpoint=folder / "bernoulli.ckpt", **PLAN)
-    assert history.rows == two[0]["bernoulli"]["rows"]
-    values = torch.cat([value.flatten().float() for value in model.state_dict().values()])
-    assert torch.equal(values, two[0]["bernoulli"]["weights"])
-
-
-@needs_gloo
-def test_two_processes_go_on_from_the_checkpoint_of_one(runs):
-    one, two, _ = runs
+def test_a_checkpoint_goes_from_two_processes_to_one_and_from_one_to_two(runs):
+    one, two, folder = runs
+    opened = train_one(CONFIGS["bernoulli"], folder / "bernoulli.ckpt")
+    assert opened["rows"] == two[0]["bernoulli"]["rows"] and torch.equal(opened["state"], two[0]["bernoulli"]["state"])
     for rank in two:
         assert len(rank["resumed"]["read"]) == 50  # its share of the second epoch alone
-        assert rank["resumed"]["rows"][1]["held_loss"] == pytest.approx(one["bernoulli"]["rows"][1]["held_loss"], rel=1e-5)
+        assert rank["resumed"]["rows"][1]["loss"] == pytest.approx(one["bernoulli"]["rows"][1]["loss"], rel=1e-5)
 
 
 @needs_gloo
@@ -159,41 +181,14 @@ def test_train_under_accelerate_writes_once_and_prints_once(tmp_path):
     assert pretrained.card("fashion_vae", tmp_path)["recipe"]["steps"] == 4
 
 
-def shares(draw, rows: int, world: int) -> torch.Tensor:
-    """Return what `world` processes draw, put back into the order of the whole batch."""
-    whole = torch.empty(rows, *draw(torch.Generator().manual_seed(3), rows).shape[1:])
-    for rank in range(world):
-        with SharedNoise(rows, rank, world):
-            whole[rank::world] = draw(torch.Generator().manual_seed(3), len(range(rank, rows, world)))
-    return whole
-
-
-@pytest.mark.parametrize(("rows", "world"), [(20, 2), (20, 4), (7, 2), (7, 3), (1, 2)])
-def test_a_pictures_noise_does_not_depend_on_how_many_processes_there_are(rows, world):
-    def twice(noise, n):
-        first = reparameterize(torch.zeros(n, 3), torch.zeros(n, 3), noise)
-        return torch.cat([first, torch.rand(n, 2, generator=noise), torch.randn(size=(n, 2), generator=noise)], 1)
-
-    assert torch.equal(shares(twice, rows, world), twice(torch.Generator().manual_seed(3), rows))
-
-
-def test_noise_that_is_no_row_a_picture_or_of_no_generator_is_left_alone():
-    torch.manual_seed(0)
-    wanted = torch.randn(10, 3), torch.rand(5, 3, generator=torch.Generator().manual_seed(1))
-    torch.manual_seed(0)
-    with SharedNoise(20, 1, 2):
-        found = torch.randn(10, 3), torch.rand(5, 3, generator=torch.Generator().manual_seed(1))
-    assert all(torch.equal(a, b) for a, b in zip(found, wanted, strict=True))
-
-
 def test_an_objective_of_the_page_is_inside_what_is_wrapped():
     """Gradients are averaged only where the wrapped module's forward computes the loss."""
     model = build(CONFIGS["bernoulli"], seed=0)
-    costs = Costs(model, lambda model, x, noise: model.loss(x, model(x, noise), 3.0))
+    module = ModelWithObjective(model, lambda model, x, noise: model.loss(x, model(x, noise), 3.0))
     x = dots(4).float() / 255
-    loss = costs(x, torch.Generator().manual_seed(0), 1.0)
+    loss = module(x, torch.Generator().manual_seed(0), 1.0)
     assert torch.allclose(loss.loss, loss.recon + 3 * loss.kl)
-    assert {id(p) for p in costs.parameters()} == {id(p) for p in model.parameters()}
+    assert {id(p) for p in module.parameters()} == {id(p) for p in model.parameters()}
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ def test_bits_per_dim():
     assert objective.bits_per_dim(-density.log_prob(grey)[90:110], 1).numpy() == pytest.approx(exact[90:110].numpy(), abs=0.01)
 
 
-def test_mismatched_pictures_are_refused():
+def test_mismatched_images_are_refused():
     for loss in (objective.bernoulli_nll, objective.gaussian_nll):
         with pytest.raises(objective.ShapeError):
             loss(torch.rand(2, 1, 4, 4), torch.rand(2, 3, 4, 4))
@@ -118,8 +118,8 @@ def test_active_units_are_those_whose_mean_moves_with_the_data():
 
 
 @pytest.mark.parametrize("mu", [torch.zeros(5), torch.zeros(1, 3), torch.zeros(2, 3, 4)])
-def test_active_units_need_pictures_in_rows(mu):
-    with pytest.raises(objective.ShapeError, match="2 or more pictures"):
+def test_active_units_need_images_in_rows(mu):
+    with pytest.raises(objective.ShapeError, match="2 or more images"):
         objective.active_units(mu)
 
 

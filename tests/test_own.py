@@ -127,7 +127,7 @@ def test_a_stopped_run_goes_on_and_ends_as_if_never_stopped(here, monkeypatch, c
 
     with monkeypatch.context() as patch:
         patch.setattr(training.Loop, "step", press)
-        assert cli.main(words) == 1
+        assert cli.main(words) == 130
     assert "stopped by hand after 1 of 3 epochs" in capsys.readouterr().err and not Path("runs/discs.safetensors").exists()
     assert cli.main(words) == 0
     assert cli.main([*words, "--name", "whole"]) == 0
@@ -157,7 +157,7 @@ def test_mistakes_are_told_in_a_line(here, capsys):
     write_pictures(here / "fashion_vae", 3)
     for words, told in (
         (["train", "dics"], "there is no recipe 'dics'"),
-        (["train", "empty"], "There is no picture in"),
+        (["train", "empty"], "There is no image in"),
         (["train", "three"], "Add more pictures"),
         (["train", "./fashion_vae"], "--name my_fashion_vae"),
         ([*TRAIN, "--name", "a.b"], "'a.b' cannot be a model's name"),
@@ -181,9 +181,9 @@ def test_a_corrupt_picture_is_named_and_can_be_left_out(here, capsys):
     bad = here / "discs" / "corrupt.jpg"
     bad.write_bytes((here / "discs" / "000.jpg").read_bytes()[:200])
     assert cli.main([*TRAIN, "--steps", "2"]) == 1
-    assert "corrupt.jpg (200 bytes) cannot be decoded" in capsys.readouterr().err
+    assert "corrupt.jpg (200 bytes) cannot be read" in capsys.readouterr().err
     assert cli.main([*TRAIN, "--steps", "2", "--skip-corrupt"]) == 0
-    assert "1 corrupt picture left out" in pretrained.card("discs", "runs")["data"]
+    assert "1 corrupt image left out" in pretrained.card("discs", "runs")["data"]
     assert cli.main(["scores", "discs", "--out", "runs"]) == 0
 
 

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from helpers import objective, pretrained
+from helpers.data import DataError
 from helpers.models import ModelConfig, build, parameter_count
-from helpers.pretrained import Codes, WeightsError
+from helpers.pretrained import Codes
 from tools.recipes import recipe
 
 
@@ -103,12 +104,12 @@ def test_damage_is_noticed(tmp_path):
     whole = path.read_bytes()
     for broken in (whole[:-1] + bytes([whole[-1] ^ 1]), whole[: len(whole) // 2], b""):
         path.write_bytes(broken)
-        with pytest.raises(WeightsError, match="damaged"):
+        with pytest.raises(DataError, match="damaged"):
             pretrained.load("tiny", tmp_path)
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(WeightsError, match="fashion_vae"):
+    with pytest.raises(DataError, match="fashion_vae"):
         pretrained.load("fashion_vea")
 
 

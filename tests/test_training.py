@@ -10,7 +10,7 @@ from helpers import models, objective, training
 from helpers.data import DataError
 from helpers.models import ModelConfig, build
 from helpers.objective import Loss
-from helpers.training import CheckpointError, TrainingDiverged, fit
+from helpers.training import TrainingDiverged, fit
 
 CONFIG = ModelConfig("vae", "fc", (1, 8, 8), latent=2, widths=(16,))
 
@@ -47,7 +47,7 @@ def test_the_loop_is_adam_with_the_schedule():
     fit(model, images, epochs=1, batch=20, lr=lr, seed=seed, bfloat16=False)
     optimizer = torch.optim.Adam(by_hand.parameters(), lr=lr, fused=True)
     order = torch.randperm(60, generator=torch.Generator().manual_seed(seed * 7919))
-    noise = torch.Generator().manual_seed(training.NOISE + seed * 7919)
+    noise = torch.Generator().manual_seed((training.NOISE + seed * 7919) % 2**32)
     for step in range(3):
         optimizer.param_groups[0]["lr"] = training.learning_rate(step / 3, lr)
         x = images[order[20 * step : 20 * step + 20]].float() / 255
@@ -122,20 +122,20 @@ def test_a_finished_run_is_not_trained_further(tmp_path):
 def test_a_checkpoint_of_another_run_or_model_or_a_broken_one_is_refused(tmp_path):
     path = tmp_path / "run.ckpt"
     fit(build(CONFIG, seed=0), squares(), epochs=1, batch=50, seed=0, checkpoint=path)
-    with pytest.raises(CheckpointError, match="lr was 0.002, is 0.1"):
+    with pytest.raises(ValueError, match="lr was 0.002, is 0.1"):
         fit(build(CONFIG), squares(), epochs=1, batch=50, seed=0, lr=0.1, checkpoint=path)
     other = ModelConfig("vae", "fc", (1, 8, 8), latent=2, widths=(17,))
-    with pytest.raises(CheckpointError, match="another architecture"):
+    with pytest.raises(ValueError, match="another architecture"):
         fit(build(other), squares(), epochs=1, batch=50, seed=0, checkpoint=path)
-    with pytest.raises(CheckpointError, match="beta was 1.0, is 2.0"):
+    with pytest.raises(ValueError, match="beta was 1.0, is 2.0"):
         fit(build(CONFIG), squares(), epochs=1, batch=50, seed=0, beta=2.0, checkpoint=path)
-    with pytest.raises(CheckpointError, match="pictures' sum"):
+    with pytest.raises(ValueError, match="other images"):
         fit(build(CONFIG), 255 - squares(), epochs=1, batch=50, seed=0, checkpoint=path)
     torch.save({"something": 1}, path)
-    with pytest.raises(CheckpointError, match="cannot be read"):
+    with pytest.raises(ValueError, match="cannot be read"):
         fit(build(CONFIG), squares(), epochs=1, batch=50, seed=0, checkpoint=path)
     path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(CheckpointError, match="cannot be read"):
+    with pytest.raises(ValueError, match="cannot be read"):
         fit(build(CONFIG), squares(), epochs=1, batch=50, seed=0, checkpoint=path)
 
 
@@ -156,7 +156,7 @@ def test_a_run_can_end_after_so_many_steps_and_its_schedule_fits(tmp_path, monke
     path = tmp_path / "run.ckpt"
     fit(build(CONFIG), squares(), max_steps=6, checkpoint=path, **plan)
     assert len(fit(build(CONFIG), squares(), max_steps=6, checkpoint=path, **plan)) == 2  # done already
-    with pytest.raises(CheckpointError, match="epochs was 1.5, is 5"):
+    with pytest.raises(ValueError, match="epochs was 1.5, is 5"):
         fit(build(CONFIG), squares(), checkpoint=path, **plan)
 
 
@@ -205,10 +205,10 @@ def test_every_epoch_has_its_own_order_and_noise():
 
     fit(build(CONFIG, seed=0), squares(), epochs=2, batch=200, objective=spy, seed=0)
     assert not torch.equal(*orders) and noises[0] != noises[1]
-    assert min(noises) > 7919 * 10**6  # far from the seeds of the orders: no order shares its stream with a noise
+    assert all(seed % 2**32 > 10**8 for seed in noises)  # far from the orders' seeds, in the 32 bits that the CPU's generator reads
 
 
-def test_held_out_pictures_leave_a_learned_sigma_alone():
+def test_held_out_images_leave_a_learned_sigma_alone():
     config = ModelConfig("vae", "fc", (1, 8, 8), 2, (16,), likelihood="gaussian", sigma="learned")
     kept = []
     for held_out in (None, squares(seed=1)):
@@ -218,7 +218,7 @@ def test_held_out_pictures_leave_a_learned_sigma_alone():
     assert kept[0] == kept[1]
 
 
-def test_what_is_known_of_a_picture_reaches_the_objective_with_it():
+def test_targets_of_an_image_reach_the_objective_with_it():
     images, met = squares(), []
 
     def spy(model, x, targets, noise):
@@ -230,7 +230,7 @@ def test_what_is_known_of_a_picture_reaches_the_objective_with_it():
     fit(build(CONFIG), images, **plan)
     assert met == 8 * [True]
     for wrong, told in (({"targets": corners[:9]}, "9 targets for 200"), ({"objective": None}, "objective of your own"),
-                        ({"held_out": squares(seed=1)}, "of held-out ones nothing is known")):  # fmt: skip
+                        ({"held_out": squares(seed=1)}, "held-out images have none")):  # fmt: skip
         with pytest.raises(DataError, match=told):
             fit(build(CONFIG), images, **plan | wrong)
 
@@ -247,15 +247,15 @@ def test_beta_can_follow_a_schedule():
     assert history.rows[0]["beta"] < history.rows[1]["beta"]
 
 
-def test_pictures_that_do_not_fit_are_refused():
+def test_images_that_do_not_fit_are_refused():
     model = build(CONFIG)
     with pytest.raises(DataError, match="empty"):
         fit(model, squares()[:0])
     with pytest.raises(DataError, match=r"\(1, 9, 9\), but the model was built for \(1, 8, 8\)"):
         fit(model, torch.zeros(10, 1, 9, 9, dtype=torch.uint8))
-    with pytest.raises(DataError, match="batch of 500 does not fit into 200"):
+    with pytest.raises(DataError, match="batch of 500 is not possible with 200"):
         fit(model, squares(), batch=500)
-    with pytest.raises(DataError, match="at least 1"):
+    with pytest.raises(DataError, match="batch of 0"):
         fit(model, squares(), batch=0)
     with pytest.raises(DataError, match="from_numpy"):
         fit(model, squares().numpy())

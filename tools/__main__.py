@@ -16,14 +16,10 @@ import torch
 
 from helpers import pretrained
 from helpers.data import DataError, load
-from helpers.models import ConfigError
-from helpers.pretrained import WeightsError
-from helpers.settings import SettingError
-from helpers.training import CheckpointError, OutOfMemory, TrainingDiverged, first_process
+from helpers.training import OutOfMemory, TrainingDiverged, first_process
 from tools import data_commands, grading, model_sheets, own_images, recipes
-from tools.grading import GradeError
 
-TOLD = (DataError, WeightsError, SettingError, ConfigError, CheckpointError, TrainingDiverged, OutOfMemory, GradeError)
+USER_ERRORS = (ValueError, TrainingDiverged, OutOfMemory, OSError)  # DataError and ShapeError are ValueErrors
 OWN = ("model", "size", "latent", "beta", "mirrored", "skip_corrupt")  # what only a model of one's own pictures lets one choose
 
 
@@ -46,27 +42,27 @@ def train(arguments: argparse.Namespace) -> None:
 
 
 def refuse(name: str, chosen: dict) -> None:
-    """Raise SettingError when something was chosen that a shipped model's recipe has settled."""
+    """Raise ValueError when something was chosen that a shipped model's recipe has settled."""
     if chosen:
         told = ", ".join("--name" if key == "model" else f"--{key.replace('_', '-')}" for key in chosen)
-        raise SettingError(f"{name} is trained as its recipe says; {told} can be chosen for a folder of your own pictures only.")
+        raise ValueError(f"{name} is trained as its recipe says; {told} can be chosen for a folder of your own pictures only.")
 
 
 def choose_device(name: str) -> None:
-    """Let this process train on a device, as `VAE_COURSE_DEVICE` does. Raises SettingError where there is no such device."""
+    """Let this process train on a device, as `VAE_COURSE_DEVICE` does. Raises ValueError where there is no such device."""
     here = {"auto": True, "cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not here[name]:
         others = ", ".join(key for key, present in here.items() if present)
-        raise SettingError(f"there is no {name} device here, or this PyTorch cannot use it. Choose one of: {others}.")
+        raise ValueError(f"there is no {name} device here, or this PyTorch cannot use it. Choose one of: {others}.")
     if name != "auto":
         os.environ["VAE_COURSE_DEVICE"] = "cpu" if name == "cpu" else ""
 
 
 def choose_data(folder: Path) -> None:
-    """Let this process look for real data in a folder, as `VAE_COURSE_DATA` does. Raises SettingError where it is none."""
+    """Let this process look for real data in a folder, as `VAE_COURSE_DATA` does. Raises ValueError where it is none."""
     if not folder.is_dir():
-        raise SettingError(f"there is no folder {folder} to take data from. What belongs into it: python -m helpers data status")
-    os.environ["VAE_COURSE_DATA"] = str(folder)
+        raise ValueError(f"there is no folder {folder} to take data from. What belongs into it: python -m helpers data status")
+    os.environ["VAE_COURSE_DATA"] = str(folder.resolve())
 
 
 def scores(arguments: argparse.Namespace) -> None:
@@ -101,7 +97,7 @@ def grade(arguments: argparse.Namespace) -> None:
     for path in arguments.notebooks:
         try:
             report = grading.grade(path, arguments.limit)
-        except GradeError as error:
+        except DataError as error:
             bad.append(str(error))
             found.append({"notebook": str(path), "error": str(error)})
             if not arguments.json and len(arguments.notebooks) > 1:
@@ -113,7 +109,7 @@ def grade(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps(found, indent=1, ensure_ascii=False))
     if bad:
-        raise GradeError(bad[0] if len(bad) == 1 else f"{len(bad)} of {len(found)} files could not be graded: " + " ".join(bad))
+        raise DataError(bad[0] if len(bad) == 1 else f"{len(bad)} of {len(found)} files could not be graded: " + " ".join(bad))
 
 
 def positive(text: str) -> int:
@@ -187,11 +183,11 @@ def main(words: list[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.showwarning = warn
             arguments.run(arguments)
-    except (*TOLD, OSError) as error:
+    except USER_ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("stopped by hand", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        print(error if error.args else "stopped by hand", file=sys.stderr)
         return 130
     return 0
 

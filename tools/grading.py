@@ -18,6 +18,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 
 from exercises import EXERCISES
+from helpers.data import DataError
 
 STATES = {"solved": "✔", "wrong": "✘", "open": "○", "missing": "–"}
 EACH = 60.0  # seconds for one exercise's check, beyond the notebook's own limit
@@ -29,10 +30,6 @@ _none = ("missing", "– Exercise {number}: there is no function {name}.")
 with _contextlib.redirect_stdout(_io.StringIO()):
     _verdict = _checks.verdict({number!r}, _answer) if callable(_answer) else _none
 print("\\n{mark} " + _json.dumps(list(_verdict)))"""
-
-
-class GradeError(ValueError):
-    """A file cannot be graded; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ def grade(path: str | Path, limit: float = 600.0) -> Report:
     own, after the last one: what the student's page prints counts for nothing, only its functions do. (They run in the
     student's kernel all the same: this is no protection against somebody who sets out to cheat.)
 
-    limit: seconds for the whole notebook; each check has a minute more. Raises GradeError when the file is no notebook of this
+    limit: seconds for the whole notebook; each check has a minute more. Raises DataError when the file is no notebook of this
     course. A cell that goes on for a minute after it was interrupted, because it catches that too, costs the kernel.
     """
     path = Path(path)
@@ -151,23 +148,23 @@ class Watch:
 
 
 def opened(path: Path) -> nbformat.NotebookNode:
-    """Return a notebook file's content. Raises GradeError when it cannot be read."""
+    """Return a notebook file's content. Raises DataError when it cannot be read."""
     try:
         return nbformat.read(path, as_version=4)
     except FileNotFoundError as error:
-        raise GradeError(f"there is no file {path}.") from error
+        raise DataError(f"there is no file {path}.") from error
     except Exception as error:  # nbformat raises many kinds
         what = f"{path} is no notebook that can be read ({type(error).__name__})"
-        raise GradeError(f"{what}. Ask for the .ipynb file itself.") from error
+        raise DataError(f"{what}. Ask for the .ipynb file itself.") from error
 
 
 def number_of(book: nbformat.NotebookNode, path: Path) -> str:
-    """Return which notebook of the course this is ("01"), from its title or else its name. Raises GradeError."""
+    """Return which notebook of the course this is ("01"), from its title or else its name. Raises DataError."""
     titles = [cell.source for cell in book.cells if cell.cell_type == "markdown"]
     found = [match[1] for title in titles if (match := re.match(r"#\s+(\d\d) · ", title))] + re.findall(r"^(\d\d)_", path.name)
     known = {check.stem[2:] for check in (Path(__file__).parent.parent / "exercises").glob("nb*.py")}
     if not found or found[0] not in known:
-        raise GradeError(f"{path} is none of the course's notebooks: its title should begin with a number, such as '# 01 · '.")
+        raise DataError(f"{path} is none of the course's notebooks: its title should begin with a number, such as '# 01 · '.")
     return found[0]
 
 

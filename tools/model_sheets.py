@@ -9,10 +9,10 @@ import torch
 from matplotlib.axes import Axes
 
 from helpers import figures, latent, models, pretrained, settings
-from helpers.data import Dataset
+from helpers.data import DataError, Dataset
 from helpers.files import write_atomically
 from helpers.models import VAE, LatentModel
-from helpers.pretrained import Codes, WeightsError
+from helpers.pretrained import Codes
 
 SHOWN = 1400  # pixels that a sheet is wide, about: a picture is enlarged by a whole factor
 SAMPLES, CORNERS = 64, 8  # pictures of a sample sheet; side of an interpolation sheet
@@ -23,11 +23,11 @@ def draw(name: str, weights: Path, out: Path, pictures: Dataset | None = None) -
 
     samples (of a VAE): from the prior; mixture: from a mixture fitted to the held-out codes; interpolation: between four
     held-out codes; traversal: of the latents with most KL; reconstructions: of held-out `pictures`, where they are given.
-    Raises WeightsError when there is no such model, or it is one that draws nothing.
+    Raises DataError when there is no such model, or it is one that draws nothing.
     """
     model = pretrained.load(name, weights)
     if not isinstance(model, LatentModel):
-        raise WeightsError(f"{name} is a network that recognises pictures; it draws none.")
+        raise DataError(f"{name} is a network that recognises pictures; it draws none.")
     codes = pretrained.codes(name, weights)
     with plt.style.context(figures.STYLE):
         sheets = {"samples": samples(model)} if isinstance(model, VAE) else {}

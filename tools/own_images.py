@@ -101,7 +101,7 @@ def recipe_for(pictures: Dataset, data: str, *, latent: int = 64, beta: float = 
 
     Few pictures are taken in smaller batches, at a lower rate. They are seen 60 times: of some hundreds, more epochs are learned
     by heart (361 drawn faces were reconstructed best, held out, after 60 of 150). Very few are seen more often, for 600 steps in
-    all; many less often, for 6,000 steps, but 5 times at least. Raises DataError, and ConfigError when they are not square.
+    all; many less often, for 6,000 steps, but 5 times at least. Raises DataError, and ValueError when they are not square.
     """
     seen = len(pictures) * (2 if mirrored else 1)
     batch, lr = (128, 2e-3) if seen >= 4096 else (32, 1e-3)
@@ -178,10 +178,10 @@ def command(data: str, name: str, plan: Recipe, skip_corrupt: bool) -> str:
 def held_out_of(name: str, folder: Path, pictures: str | None = None) -> Dataset:
     """Return the held-out pictures of a model's data, or of other `pictures`, at the size and in the colours that it reads.
 
-    Raises WeightsError when there is no such model, and DataError when the pictures are gone.
+    Raises DataError when there is no such model, and DataError when the pictures are gone.
     """
     card = pretrained.card(name, folder)
     if "config" not in card:
-        raise pretrained.WeightsError(f"{name} is no model, but belongs to one. There are: {', '.join(pretrained.names(folder))}.")
+        raise DataError(f"{name} is no model, but belongs to one. There are: {', '.join(pretrained.names(folder))}.")
     channels, side, _ = card["config"]["shape"]
     return opened(pictures or card["recipe"]["data"], side, channels, **card.get("opened", {}))[1]

@@ -12,7 +12,7 @@ from helpers import fidelity, latent, models, objective, pretrained, settings
 from helpers.data import DataError, Dataset, load, to_float
 from helpers.features import FeatureConfig, FeatureNetwork, recognition_loss
 from helpers.models import ModelConfig
-from helpers.training import CheckpointError, History, first_process, fit
+from helpers.training import History, first_process, fit
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def follow(
     """Train a new model as a recipe says, evaluate it held out, and write weights, card and codes; return the weights' file.
 
     Goes on from runs/NAME.ckpt where a former run was interrupted. made_by: what else the card records; epochs: instead of the
-    recipe's; steps: a trial that ends after so many optimiser steps. Raises CheckpointError when it was stopped by hand. Under
+    recipe's; steps: a trial that ends after so many optimiser steps. Raises KeyboardInterrupt when it was stopped by hand. Under
     `accelerate launch` the first process writes, and the others return None.
     """
     epochs = plan.epochs if epochs is None else epochs
@@ -112,7 +112,7 @@ def follow(
                   checkpoint=Path(runs) / f"{name}{trial}.ckpt", **task)  # fmt: skip
     print(shortened(history))
     if history.interrupted:
-        raise CheckpointError(
+        raise KeyboardInterrupt(
             f"stopped by hand after {len(history)} of {epochs} epochs; no weights were written. "
             "Run the same command again to go on from there."
         )
@@ -129,7 +129,7 @@ def follow(
     try:
         return keep(model.cpu(), name, about, held_out, plan, out)
     except OSError as error:
-        raise pretrained.WeightsError(
+        raise DataError(
             f"the weights could not be written to {out} ({error.strerror or error}). Mend that, and run the same command again: "
             f"it goes on from the last checkpoint in {runs}."
         ) from error
