@@ -31,7 +31,7 @@ class ModelConfig:
 
     family: str = "vae"
     network: str = "fc"
-    shape: tuple[int, int, int] = (1, 28, 28)
+    shape: tuple[int, ...] = (1, 28, 28)
     latent: int = 2
     widths: tuple[int, ...] = (512, 256)
     likelihood: str = "bernoulli"

@@ -1,8 +1,8 @@
-"""The models that ship with the course: a name goes in; a trained model, its story and its latent codes come out.
+"""The models that ship with the course: a name goes in; a trained model, its card and its latent codes come out.
 
 A file `weights/NAME.safetensors` holds half-precision weights and a card: configuration, recipe, data, seed, held-out scores
-and a checksum. `weights/NAME.codes.safetensors` holds what the model's encoder says of held-out pictures, and, of a feature
-network, `weights/NAME.reference.safetensors` the features of real held-out pictures, to which others can be compared.
+and a checksum. `weights/NAME.codes.safetensors` holds the latent codes of held-out images, and, of a feature network,
+`weights/NAME.reference.safetensors` the features of real held-out images, to which others can be compared.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
-from torch import Tensor, nn
+from torch import Tensor
 
+from helpers.checksums import checksum
 from helpers.data import DataError
 from helpers.features import FeatureConfig, FeatureNetwork
 from helpers.files import write_atomically
-from helpers.models import VAE, Autoencoder, ModelConfig, build
+from helpers.models import LatentModel, ModelConfig, build
 
 FOLDER = Path(__file__).parent / "weights"
 
 
 @dataclass(frozen=True)
 class Codes:
-    """A model's posterior over held-out pictures, and what is known about them.
+    """A model's posteriors of held-out images, with their labels.
 
     mu, logvar: (N, Z) float32 (logvar None for an autoencoder);  labels: (N,) int64, or None;  attributes: (N, A) bool, or None
     """
@@ -48,7 +49,7 @@ def names(folder: Path = FOLDER) -> list[str]:
     return sorted(path.stem for path in Path(folder).glob("*.safetensors") if "." not in path.stem)
 
 
-def load(name: str, folder: Path = FOLDER) -> Autoencoder | VAE | FeatureNetwork:
+def load(name: str, folder: Path = FOLDER) -> LatentModel | FeatureNetwork:
     """Return a shipped model or feature network, ready to use (eval mode, float32, on the CPU).
 
     Raises DataError when the name is unknown (the known ones are listed), the file is damaged, or it does not fit.
@@ -56,9 +57,10 @@ def load(name: str, folder: Path = FOLDER) -> Autoencoder | VAE | FeatureNetwork
     tensors, card = read(weight_file(name, folder))
     if "config" not in card:
         raise DataError(f"{name} is no model, but belongs to one. There are: {', '.join(names(folder)) or 'none'}.")
-    measures = "task" in card["config"]  # a feature network
+    config = card["config"]
+    model: LatentModel | FeatureNetwork
     try:
-        model = FeatureNetwork(FeatureConfig(**card["config"])) if measures else build(ModelConfig(**card["config"]))
+        model = FeatureNetwork(FeatureConfig(**config)) if "task" in config else build(ModelConfig(**config))
         model.load_state_dict({key: value.float() for key, value in tensors.items()})
     except (RuntimeError, TypeError, ValueError) as error:
         raise DataError(f"the weights of {name} do not fit the model that its card describes: {error}") from error
@@ -71,17 +73,20 @@ def card(name: str, folder: Path = FOLDER) -> dict:
 
 
 def codes(name: str, folder: Path = FOLDER) -> Codes:
-    """Return the latent codes of held-out pictures that ship with a model."""
+    """Return the latent codes of held-out images that ship with a model."""
     tensors, about = read(weight_file(f"{name}.codes", folder))
-    casts = {"logvar": Tensor.float, "labels": Tensor.long, "attributes": Tensor.bool}
-    known = {key: None if (value := tensors.get(key)) is None else cast(value) for key, cast in casts.items()}
-    tables = {key: tuple(about.get(key, ())) for key in ("class_names", "attribute_names")}
-    return Codes(tensors["mu"].float(), **known, **tables)
+    logvar, labels, attributes = (tensors.get(key) for key in ("logvar", "labels", "attributes"))
+    return Codes(
+        tensors["mu"].float(), None if logvar is None else logvar.float(),
+        None if labels is None else labels.long(), tuple(about.get("class_names", ())),
+        None if attributes is None else attributes.bool(), tuple(about.get("attribute_names", ())),
+    )  # fmt: skip
 
 
 def reference(name: str, folder: Path = FOLDER) -> Tensor:
-    """Return a shipped feature network's features (N, F) float32 of real held-out pictures: what pictures are compared with
-    where the real ones are not at hand. `card(f"{name}.reference")` says of which pictures.
+    """Return a shipped feature network's features (N, F) float32 of real held-out images, for comparisons without the images.
+
+    `card(f"{name}.reference")` names the images.
     """
     return read(weight_file(f"{name}.reference", folder))[0]["features"].float()
 
@@ -96,7 +101,7 @@ def describe(name: str, folder: Path = FOLDER) -> str:
 
 
 def weight_file(name: str, folder: Path) -> Path:
-    """Return the path of a weight file. Raises DataError, listing what is there, when it is missing."""
+    """Return the path of a weight file. Raises DataError, listing those that are there, when it is missing."""
     path = Path(folder) / f"{name}.safetensors"
     if not path.exists():
         known = ", ".join(names(folder)) or "none"
@@ -111,16 +116,6 @@ def folder_of(name: str, first: Path) -> Path:
             return folder
     known = ", ".join(names(first) + [one for one in names() if one not in names(first)])
     raise DataError(f"there are no weights named {name!r}, neither in {first} nor among the shipped ones. There are: {known}.")
-
-
-def checksum(tensors: dict[str, Tensor]) -> str:
-    """Return a SHA-256 over names, types, shapes and bytes of tensors."""
-    digest = hashlib.sha256()
-    for key in sorted(tensors):
-        value = tensors[key].contiguous()
-        digest.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
-        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 def write(path: Path, tensors: dict[str, Tensor], about: dict) -> Path:
@@ -138,21 +133,21 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict]:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
     except (SafetensorError, OSError) as error:
-        raise DataError(f"{path.name} is damaged or cut short ({error}). {restore(path)}") from error
+        raise DataError(f"{path.name} is damaged or cut short ({error}). {remedy(path)}") from error
     text = metadata.get("card", "")
     found = hashlib.sha256(text.encode()).hexdigest()
-    if not text or checksum(tensors) != metadata.get("sha256") or metadata.get("card_sha256", found) != found:
-        raise DataError(f"{path.name} is damaged: its checksum differs. {restore(path)}")
+    if not text or checksum(tensors) != metadata.get("sha256") or metadata.get("card_sha256") != found:
+        raise DataError(f"{path.name} is damaged: its checksum differs. {remedy(path)}")
     return tensors, json.loads(text)
 
 
-def restore(path: Path) -> str:
+def remedy(path: Path) -> str:
     """Return what to do about a damaged file: a shipped one is in the repository, one of the user's own can be made again."""
     shipped = path.parent.resolve() == FOLDER.resolve()
     return "Restore it: git checkout -- helpers/weights" if shipped else "Delete it, and train again, from its checkpoint."
 
 
-def save(model: nn.Module, name: str, about: dict, folder: Path = FOLDER) -> Path:
+def save(model: LatentModel | FeatureNetwork, name: str, about: dict, folder: Path = FOLDER) -> Path:
     """Write a model's weights with its card (`about`, plus the model's own configuration)."""
     tensors = {key: value.detach().cpu() for key, value in model.state_dict().items()}
     return write(Path(folder) / f"{name}.safetensors", tensors, {"name": name, "config": model.config.to_dict(), **about})
@@ -168,5 +163,5 @@ def save_codes(name: str, kept: Codes, about: dict, folder: Path = FOLDER) -> Pa
 
 
 def save_reference(name: str, features: Tensor, about: dict, folder: Path = FOLDER) -> Path:
-    """Write a feature network's features (N, F) of real pictures beside its weights."""
+    """Write a feature network's features (N, F) of real images beside its weights."""
     return write(Path(folder) / f"{name}.reference.safetensors", {"features": features}, about)

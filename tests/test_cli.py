@@ -20,7 +20,7 @@ TINY = Recipe("fashion", ModelConfig("vae", "fc", (1, 28, 28), 2, (8,)), epochs=
 
 @pytest.fixture
 def tiny(monkeypatch, tmp_path):
-    """Return the words of a command that trains a tiny model on drawn pictures into a folder of its own."""
+    """Return the words of a command that trains a tiny model on drawn images into a folder of its own."""
     monkeypatch.setenv("VAE_COURSE_STANDINS", "1")
     monkeypatch.setitem(recipes.RECIPES, "tiny", TINY)
     return ["train", "tiny", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
@@ -66,7 +66,7 @@ def test_faces_in_the_official_layout_open_prepare_and_train(tmp_path, monkeypat
     assert codes.attribute_names == COLUMNS and list((tmp_path / "data" / "prepared").glob("*.npy"))
 
 
-def test_a_mirrored_recipe_sees_every_picture_both_ways(tiny, monkeypatch):
+def test_a_mirrored_recipe_sees_every_image_both_ways(tiny, monkeypatch):
     seen = []
 
     def look(model, images, **named):
@@ -80,7 +80,7 @@ def test_a_mirrored_recipe_sees_every_picture_both_ways(tiny, monkeypatch):
     assert torch.equal(seen[0][: len(given)], given) and torch.equal(seen[0][len(given) :], given.flip(-1))
 
 
-def test_drawn_pictures_never_replace_the_shipped_weights(tiny, capsys):
+def test_drawn_images_never_replace_the_shipped_weights(tiny, capsys):
     before = {path.name: path.read_bytes() for path in pretrained.FOLDER.iterdir()}
     assert cli.main(["train", "fashion_vae"]) == 1
     assert "must not replace the shipped ones" in capsys.readouterr().err
@@ -133,7 +133,9 @@ def test_a_device_that_is_not_here_is_told(tiny, device, capsys, monkeypatch):
 
 def test_device_and_data_reach_the_settings(tmp_path, monkeypatch, capsys):
     seen = []
-    monkeypatch.setattr(recipes, "train", lambda *given, **named: seen.append((settings.processor_only(), settings.data_folder())))
+    monkeypatch.setattr(
+        recipes, "train_shipped", lambda *given, **named: seen.append((settings.processor_only(), settings.data_folder()))
+    )
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     for name in ("VAE_COURSE_DEVICE", "VAE_COURSE_DATA"):
         monkeypatch.setenv(name, "")  # so that what the command sets is undone afterwards
@@ -219,7 +221,7 @@ def test_a_folder_that_is_not_there_is_not_to_be_downloaded(tmp_path, monkeypatc
 
 
 def test_a_warning_is_a_sentence_and_shows_no_line_of_code(monkeypatch, capsys):
-    monkeypatch.setattr(cli, "grade", lambda arguments: warnings.warn("the disk is nearly full", stacklevel=1))
+    monkeypatch.setattr(cli, "grade_command", lambda arguments: warnings.warn("the disk is nearly full", stacklevel=1))
     assert cli.main(["grade", "copy.ipynb"]) == 0
     assert capsys.readouterr().err == "warning: the disk is nearly full\n"
 

@@ -13,7 +13,7 @@ import pytest
 from helpers.data import DataError
 from tools import __main__ as cli
 from tools import grading
-from tools.grading import ASK, Report, Watch, grade, said
+from tools.grading import ASK, Report, Watch, grade, verdict_of
 
 SOLVED = "def bytes_to_unit(images):\n    return images.to(torch.float32) / 255"
 WRONG = "def tile(images, rows, columns):\n    return images.reshape(images.shape[1], rows * images.shape[2], -1)"
@@ -67,14 +67,16 @@ def test_files_that_are_no_notebooks_of_the_course_are_told(tmp_path, capsys):
 
 
 def asked(source: str, cuts: int = 1) -> tuple[str, str]:
-    """Return what `said` makes of the appended cell of exercise 00.1 after a page, its output in several messages."""
+    """Return what `verdict_of` makes of the appended cell of exercise 00.1 after a page, its output in several messages."""
     page, out = {}, io.StringIO()
     with redirect_stdout(out):
         exec(source, page)
         exec(ASK.format(name="bytes_to_unit", number="00.1", mark="abc"), page)
     size = -(-len(out.getvalue()) // cuts)
     parts = [out.getvalue()[at : at + size] for at in range(0, len(out.getvalue()), size)]
-    return said("00.1", nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("stream", text=part) for part in parts]), "abc")
+    return verdict_of(
+        "00.1", nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("stream", text=part) for part in parts]), "abc"
+    )
 
 
 @pytest.mark.parametrize("noise", ["print([0.5, 1])", "print('half a line', end='')", 'print(\'["solved", "me"]\')'])
@@ -88,9 +90,9 @@ def test_what_an_answer_prints_is_no_verdict_and_breaks_none(noise, cuts):
 
 def test_exercises_after_the_kernels_death_are_not_called_endless():
     cell = nbformat.v4.new_code_cell("1")
-    assert "kernel died" in said("00.1", cell, "abc")[1]
+    assert "kernel died" in verdict_of("00.1", cell, "abc")[1]
     cell.execution_count = 3
-    assert "did not come to an end" in said("00.1", cell, "abc")[1]
+    assert "did not come to an end" in verdict_of("00.1", cell, "abc")[1]
 
 
 def test_a_kernel_whose_cell_outlives_its_time_is_killed_and_others_are_not():
@@ -111,7 +113,9 @@ def test_a_kernel_whose_cell_outlives_its_time_is_killed_and_others_are_not():
 def test_a_bad_file_does_not_keep_the_others_from_being_graded(tmp_path, capsys, monkeypatch):
     (tmp_path / "essay.ipynb").write_text("Dear Sir,")
     good = notebook(tmp_path)
-    monkeypatch.setattr(cli.grading, "grade", lambda path, limit: Report(str(path)) if path == good else grading.opened(path))
+    monkeypatch.setattr(
+        cli.grading, "grade", lambda path, limit: Report(str(path)) if path == good else grading.read_notebook(path)
+    )
     words = ["grade", str(tmp_path / "essay.ipynb"), str(good)]
     assert cli.main(words) == 1
     told = capsys.readouterr()

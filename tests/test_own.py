@@ -25,7 +25,7 @@ def blob(number: int, side: int = 40, mode: str = "RGB") -> Image.Image:
     return picture.convert(mode)
 
 
-def write_pictures(folder: Path, n: int = 80, mode: str = "RGB", side: int = 40) -> Path:
+def write_images(folder: Path, n: int = 80, mode: str = "RGB", side: int = 40) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(n):
         ending = "png" if number % 2 or mode == "RGBA" else "jpg"
@@ -39,7 +39,7 @@ def here(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VAE_COURSE_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(own, "widths", lambda side: (4, 8))
-    write_pictures(tmp_path / "discs")
+    write_images(tmp_path / "discs")
     return tmp_path
 
 
@@ -73,7 +73,7 @@ def test_held_out_pictures_are_never_trained_on_whatever_joins_the_folder(here, 
 
     monkeypatch.setattr(recipes, "fit", look)
     for n in (80, 100):
-        write_pictures(here / "discs", n)
+        write_images(here / "discs", n)
         assert cli.main([*TRAIN, "--name", f"discs{n}"]) == 0
         hashes = {path.name: hashlib.sha256(path.name.encode()).digest()[:8] for path in (here / "discs").iterdir()}
         wanted = sum(int.from_bytes(value, "big") < 2**64 / 10 for value in hashes.values())
@@ -92,21 +92,21 @@ def arrays(here: Path, split: str, images: np.ndarray) -> None:
 def test_arrays_give_their_own_test_split_or_else_a_tenth_that_is_always_the_same(here):
     images = np.random.default_rng(0).integers(0, 256, (60, 16, 16), dtype=np.uint8)
     arrays(here, "train", images)
-    train, held_out = own.opened("spots")
+    train, held_out = own.open_splits("spots")
     assert len(train) == 54 and len(held_out) == 6 and train.shape == (1, 16, 16)
-    both = torch.cat([train.images, held_out.images]).flatten(1)
-    assert torch.equal(both.sort(0).values, torch.from_numpy(images).flatten(1).sort(0).values)
-    assert torch.equal(own.opened("spots")[1].images, held_out.images)
+    together = torch.cat([train.images, held_out.images]).flatten(1)
+    assert torch.equal(together.sort(0).values, torch.from_numpy(images).flatten(1).sort(0).values)
+    assert torch.equal(own.open_splits("spots")[1].images, held_out.images)
     assert cli.main(["train", "spots", "--latent", "2", "--steps", "2"]) == 0
     assert "6 held out (one in ten, drawn with a fixed seed)" in pretrained.card("spots", "runs")["data"]
     arrays(here, "test", images[:9])
-    train, held_out = own.opened("spots")
+    train, held_out = own.open_splits("spots")
     assert len(train) == 60 and len(held_out) == 9 and "its test split" in train.source
 
 
 @pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("RGBA", 3), ("P", 3), ("1", 1)])
 def test_grey_pictures_get_one_channel_and_others_three(here, mode, channels):
-    folder = write_pictures(here / "more", 80, mode if mode != "P" else "RGB", side=9)  # 9 to 49 pixels wide
+    folder = write_images(here / "more", 80, mode if mode != "P" else "RGB", side=9)  # 9 to 49 pixels wide
     if mode in ("P", "1"):
         for path in folder.iterdir():
             Image.open(path).convert(mode).save(path.with_suffix(".png"))
@@ -153,12 +153,12 @@ def test_a_model_of_another_make_is_not_replaced(here, capsys):
 
 def test_mistakes_are_told_in_a_line(here, capsys):
     (here / "empty").mkdir()
-    write_pictures(here / "three", 3)
-    write_pictures(here / "fashion_vae", 3)
+    write_images(here / "three", 3)
+    write_images(here / "fashion_vae", 3)
     for words, told in (
         (["train", "dics"], "there is no recipe 'dics'"),
         (["train", "empty"], "There is no image in"),
-        (["train", "three"], "Add more pictures"),
+        (["train", "three"], "Add more images"),
         (["train", "./fashion_vae"], "--name my_fashion_vae"),
         ([*TRAIN, "--name", "a.b"], "'a.b' cannot be a model's name"),
         ([*TRAIN, "--out", str(pretrained.FOLDER)], "do not belong among the shipped ones"),
@@ -192,7 +192,7 @@ def test_the_network_and_the_length_suit_the_pictures():
         config = ModelConfig("vae", "conv", (3, side, side), 8, own.widths(side))
         assert config.widths == wanted and 4 <= models.final_side(config) <= 8
     for side in (8, 27, 100):
-        with pytest.raises(DataError, match=f"pictures of {side}×{side} do not suit"):
+        with pytest.raises(DataError, match=f"images of {side}×{side} do not suit"):
             own.widths(side)
     for n, least, most in ((40, 600, 600), (361, 600, 660), (2000, 3600, 3800), (20_000, 6000, 6200), (1_000_000, 39_000, 39_100)):
         plan = own.recipe_for(Many(n), "x")
@@ -244,7 +244,7 @@ SHAPES = {"samples": (8, 8), "mixture": (8, 8), "interpolation": (8, 8), "traver
 def test_draw_writes_sheets_beside_the_weights(here, capsys):
     assert cli.main([*TRAIN, "--steps", "30"]) == 0
     capsys.readouterr()
-    assert cli.main(["draw", "discs", "--pictures", "discs"]) == 0
+    assert cli.main(["draw", "discs", "--images", "discs"]) == 0
     out = capsys.readouterr().out
     held_out = own.held_out_of("discs", "runs")
     for kind, (across, down) in SHAPES.items():
@@ -266,5 +266,5 @@ def test_draw_works_for_shipped_models_and_leaves_their_folder_alone(here, capsy
     names = sorted(path.name for path in Path("sheets").iterdir())
     assert names == [f"fashion_ae-{kind}.png" for kind in ("interpolation", "mixture", "traversal")]  # no prior to sample from
     assert "Fashion-MNIST" in capsys.readouterr().out and sorted(pretrained.FOLDER.iterdir()) == before
-    assert cli.main(["draw", "fashion_ae", "--out", "sheets", "--pictures", "discs"]) == 0  # in the model's size, and grey
+    assert cli.main(["draw", "fashion_ae", "--out", "sheets", "--images", "discs"]) == 0  # in the model's size, and grey
     assert Path("sheets/fashion_ae-reconstructions.png").exists()

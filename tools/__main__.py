@@ -20,32 +20,32 @@ from helpers.training import OutOfMemory, TrainingDiverged, first_process
 from tools import data_commands, grading, model_sheets, own_images, recipes
 
 USER_ERRORS = (ValueError, TrainingDiverged, OutOfMemory, OSError)  # DataError and ShapeError are ValueErrors
-OWN = ("model", "size", "latent", "beta", "mirrored", "skip_corrupt")  # what only a model of one's own pictures lets one choose
+FOLDER_OPTIONS = ("model", "size", "latent", "beta", "mirrored", "skip_corrupt")  # for your own images only
 
 
-def train(arguments: argparse.Namespace) -> None:
-    """Train a shipped model, or one of one's own pictures, and say where it is; of several processes, the first one speaks."""
+def train_command(arguments: argparse.Namespace) -> None:
+    """Train a shipped model, or one of your own images, and print its path; of several processes, only the first one prints."""
     choose_device(arguments.device)
     if arguments.data is not None:
         choose_data(arguments.data)
-    chosen = {key: getattr(arguments, key) for key in OWN if getattr(arguments, key) is not None}
+    chosen = {key: getattr(arguments, key) for key in FOLDER_OPTIONS if getattr(arguments, key) is not None}
     length = {key: getattr(arguments, key) for key in ("runs", "epochs", "steps")}
     with open(os.devnull, "w") as nowhere, redirect_stdout(sys.stdout if first_process() else nowhere):
         if own_images.is_here(arguments.name):
-            path = own_images.train(arguments.name, out=arguments.out or Path("runs"), **length, **chosen)
+            path = own_images.train_on_folder(arguments.name, out=arguments.out or Path("runs"), **length, **chosen)
         else:
             recipes.recipe(arguments.name)
-            refuse(arguments.name, chosen)
-            path = recipes.train(arguments.name, out=arguments.out or pretrained.FOLDER, **length)
+            refuse_options(arguments.name, chosen)
+            path = recipes.train_shipped(arguments.name, out=arguments.out or pretrained.FOLDER, **length)
     if path:
         print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
-def refuse(name: str, chosen: dict) -> None:
-    """Raise ValueError when something was chosen that a shipped model's recipe has settled."""
+def refuse_options(name: str, chosen: dict) -> None:
+    """Raise ValueError when an option was given that the recipe of a shipped model fixes."""
     if chosen:
         told = ", ".join("--name" if key == "model" else f"--{key.replace('_', '-')}" for key in chosen)
-        raise ValueError(f"{name} is trained as its recipe says; {told} can be chosen for a folder of your own pictures only.")
+        raise ValueError(f"{name} is trained as its recipe says; {told} can be chosen for a folder of your own images only.")
 
 
 def choose_device(name: str) -> None:
@@ -59,14 +59,14 @@ def choose_device(name: str) -> None:
 
 
 def choose_data(folder: Path) -> None:
-    """Let this process look for real data in a folder, as `VAE_COURSE_DATA` does. Raises ValueError where it is none."""
+    """Let this process look for real data in a folder, as `VAE_COURSE_DATA` does. Raises ValueError where it is missing."""
     if not folder.is_dir():
         raise ValueError(f"there is no folder {folder} to take data from. What belongs into it: python -m helpers data status")
     os.environ["VAE_COURSE_DATA"] = str(folder.resolve())
 
 
-def scores(arguments: argparse.Namespace) -> None:
-    """Evaluate a model on the held-out pictures of this machine, beside what its card records."""
+def scores_command(arguments: argparse.Namespace) -> None:
+    """Evaluate a model on the held-out images of this machine, beside the scores on its card."""
     shipped = pretrained.FOLDER if arguments.name in pretrained.names() else None
     folder = arguments.out or shipped or pretrained.folder_of(arguments.name, Path("runs"))
     about = pretrained.card(arguments.name, folder)
@@ -81,18 +81,18 @@ def scores(arguments: argparse.Namespace) -> None:
         print(f"{key:>12}: recorded {'–' if recorded is None else format(recorded, '.3f'):>10}   now {value:10.3f}")
 
 
-def draw(arguments: argparse.Namespace) -> None:
-    """Write sheets of what a model draws, and say where they are."""
+def draw_command(arguments: argparse.Namespace) -> None:
+    """Write sheets of a model's images, and print their paths."""
     matplotlib.use("agg")  # into files: there may be no screen
     folder = pretrained.folder_of(arguments.name, arguments.out)
     print(pretrained.describe(arguments.name, folder))
-    pictures = own_images.held_out_of(arguments.name, folder, arguments.pictures) if arguments.pictures else None
-    for path in model_sheets.draw(arguments.name, folder, arguments.out, pictures):
+    images = own_images.held_out_of(arguments.name, folder, arguments.images) if arguments.images else None
+    for path in model_sheets.draw(arguments.name, folder, arguments.out, images):
         print(f"wrote {path}")
 
 
-def grade(arguments: argparse.Namespace) -> None:
-    """Run students' copies of notebooks, and say of each exercise whether it is solved; a bad file does not stop the others."""
+def grade_command(arguments: argparse.Namespace) -> None:
+    """Run students' copies of notebooks, and report each exercise; a file that cannot be graded does not stop the others."""
     found, bad = [], []
     for path in arguments.notebooks:
         try:
@@ -135,50 +135,50 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m helpers", description=__doc__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     data_commands.add_commands(commands)
-    one = commands.add_parser("train", help="train a shipped model as its recipe says, or a VAE on a folder of your own pictures")
+    one = commands.add_parser("train", help="train a shipped model as its recipe says, or a VAE on a folder of your own images")
     names = ", ".join(recipes.RECIPES)
-    one.add_argument("name", metavar="NAME", help=f"{names}; or a folder of pictures, or the name of your own arrays")
+    one.add_argument("name", metavar="NAME", help=f"{names}; or a folder of images, or the name of your own arrays")
     one.add_argument("--epochs", type=positive, help="instead of the recipe's")
     one.add_argument("--steps", type=positive, help="a trial: end after so many optimiser steps (needs --out, if not of a folder)")
     one.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="what to train on (default: auto)")
     one.add_argument("--data", type=Path, metavar="FOLDER", help="where the data is, instead of VAE_COURSE_DATA")
     one.add_argument("--runs", type=Path, default=Path("runs"), help="where checkpoints go (default: runs)")
-    one.add_argument("--out", type=Path, help="where weights go (default: helpers/weights; of your own pictures: runs)")
-    add_own(one.add_argument_group("for your own pictures only"))
-    one.set_defaults(run=train)
+    one.add_argument("--out", type=Path, help="where weights go (default: helpers/weights; of your own images: runs)")
+    add_folder_options(one.add_argument_group("for your own images only"))
+    one.set_defaults(run=train_command)
     two = commands.add_parser("scores", help="evaluate a model beside its recorded scores")
     two.add_argument("name", metavar="NAME", help=", ".join(pretrained.names()) + "; or a model of your own")
     two.add_argument("--out", type=Path, help="where its weights are (default: helpers/weights, then runs)")
-    two.set_defaults(run=scores)
-    four = commands.add_parser("draw", help="write sheets of what a model draws: samples, interpolations, traversals")
+    two.set_defaults(run=scores_command)
+    four = commands.add_parser("draw", help="write sheets of a model's images: samples, interpolations, traversals")
     four.add_argument("name", metavar="NAME", help="a model of your own, or a shipped one")
     four.add_argument("--out", type=Path, default=Path("runs"), help="where your models are, and the sheets go (default: runs)")
-    four.add_argument("--pictures", metavar="FOLDER", help="redraw held-out pictures of this folder, too")
-    four.set_defaults(run=draw)
+    four.add_argument("--images", "--pictures", metavar="FOLDER", help="reconstruct held-out images of this folder, too")
+    four.set_defaults(run=draw_command)
     three = commands.add_parser("grade", help="run students' copies of notebooks and report each exercise")
     three.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK")
     three.add_argument("--limit", type=positive, default=600, help="seconds for one notebook (default: 600)")
     three.add_argument("--json", action="store_true", help="for a program to read")
-    three.set_defaults(run=grade)
+    three.set_defaults(run=grade_command)
     return top
 
 
-def add_own(group: argparse._ArgumentGroup) -> None:
-    """Add what can be chosen for one's own pictures; nothing stands for the default of `own_images.train`."""
+def add_folder_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options for your own images; None stands for the default of `own_images.train_on_folder`."""
     group.add_argument("--name", dest="model", metavar="NAME", help="of the model (default: the folder's)")
     group.add_argument("--size", type=positive, help="height and width in pixels (default: 64)")
     group.add_argument("--latent", type=positive, help="how many latents (default: 64)")
     group.add_argument("--beta", type=weight, help="the weight of the KL term (default: 1)")
-    group.add_argument("--mirrored", action="store_const", const=True, help="train on each picture left and right exchanged, too")
-    group.add_argument("--skip-corrupt", action="store_const", const=True, help="leave pictures out that cannot be decoded")
+    group.add_argument("--mirrored", action="store_const", const=True, help="train on each image left and right exchanged, too")
+    group.add_argument("--skip-corrupt", action="store_const", const=True, help="leave images out that cannot be decoded")
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run one command; return the exit status. Errors and warnings meant for people are printed without lines of code."""
+    """Run one command; return the exit status. Users' mistakes and warnings are printed without lines of code."""
     arguments = parser().parse_args(words)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a console or a pipe that knows no ✔ shows ?
+            stream.reconfigure(errors="replace")  # a console or a pipe without ✔ shows ?
     try:
         with warnings.catch_warnings():
             warnings.showwarning = warn

@@ -1,4 +1,4 @@
-"""What a student has solved: a copy of a notebook goes in; it runs in a fresh kernel, and a verdict on each exercise comes out."""
+"""Grading: a student's copy of a notebook goes in; it runs in a fresh kernel, and a verdict on each exercise comes out."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from exercises import EXERCISES
 from helpers.data import DataError
 
 STATES = {"solved": "✔", "wrong": "✘", "open": "○", "missing": "–"}
-EACH = 60.0  # seconds for one exercise's check, beyond the notebook's own limit
-PATIENCE = 60.0  # seconds that a cell may go on after it was interrupted, before its kernel is killed
+CHECK_SECONDS = 60.0  # seconds for one exercise's check, beyond the notebook's own limit
+GRACE_SECONDS = 60.0  # seconds that a cell may go on after it was interrupted, before its kernel is killed
 ASK = """import contextlib as _contextlib, io as _io, json as _json
 import exercises as _checks
 _answer = globals().get({name!r})
@@ -43,7 +43,7 @@ class Graded:
 
 @dataclass
 class Report:
-    """What became of one notebook: a verdict on each exercise, claims that failed, cells that stopped with an error, seconds.
+    """The result of one notebook: a verdict on each exercise, claims that failed, cells that stopped with an error, seconds.
 
     notebook: its path, as it was given.  late: whether the page reached the limit; the cell that ran at that moment was
     interrupted, and later ones had a second each.
@@ -77,31 +77,31 @@ def grade(path: str | Path, limit: float = 600.0) -> Report:
     """Run a copy of a notebook in a fresh kernel and put each of its exercises through its check.
 
     The file itself is not changed. An error in one cell does not keep the others from running. The checks run in cells of their
-    own, after the last one: what the student's page prints counts for nothing, only its functions do. (They run in the
-    student's kernel all the same: this is no protection against somebody who sets out to cheat.)
+    own, after the last one: what the student's page prints is ignored. (They run in the
+    student's kernel all the same: this is no protection against cheating.)
 
     limit: seconds for the whole notebook; each check has a minute more. Raises DataError when the file is no notebook of this
-    course. A cell that goes on for a minute after it was interrupted, because it catches that too, costs the kernel.
+    course. The kernel of a cell that goes on for a minute after it was interrupted is killed.
     """
     path = Path(path)
-    book = opened(path)
+    book = read_notebook(path)
     number = number_of(book, path)
     importlib.import_module(f"exercises.nb{number}")
     exercises = sorted(key for key in EXERCISES if key.startswith(f"{number}."))
-    own = len(book.cells)
+    page = len(book.cells)  # cells; the checks come after them
     mark = uuid.uuid4().hex  # so that nothing that a student's code prints is taken for a verdict
     asks = [ASK.format(number=key, name=EXERCISES[key].answer, mark=mark) for key in exercises]
     book.cells += map(nbformat.v4.new_code_cell, asks)
     for cell in book.cells:
-        cell.update({"outputs": []} if cell.cell_type == "code" else {})  # what an earlier run left there counts for nothing
+        cell.update({"outputs": []} if cell.cell_type == "code" else {})  # what an earlier run left there is ignored
     report, start, watch = Report(str(path)), time.monotonic(), Watch()
     places = {id(cell): index for index, cell in enumerate(book.cells)}
 
     def left(cell) -> float:
-        if places[id(cell)] == own:
+        if places[id(cell)] == page:
             report.late = time.monotonic() - start > limit
-        seconds = EACH if places[id(cell)] >= own else max(1.0, start + limit - time.monotonic())
-        watch.begin(client, seconds + PATIENCE)
+        seconds = CHECK_SECONDS if places[id(cell)] >= page else max(1.0, start + limit - time.monotonic())
+        watch.begin(client, seconds + GRACE_SECONDS)
         return seconds
 
     client = NotebookClient(book, timeout_func=left, interrupt_on_timeout=True, allow_errors=True, kernel_name="python3",
@@ -109,21 +109,21 @@ def grade(path: str | Path, limit: float = 600.0) -> Report:
     try:
         client.execute()
     except DeadKernelError:
-        why = f"a cell went on for {PATIENCE:.0f} s after it was interrupted" if watch.killed else "out of memory?"
+        why = f"a cell went on for {GRACE_SECONDS:.0f} s after it was interrupted" if watch.killed else "out of memory?"
         report.errors.append(f"the kernel, which died ({why})")
     finally:
         watch.end()
     report.seconds = time.monotonic() - start
     report.late |= watch.killed
-    for index, cell in enumerate(book.cells[:own], start=1):
-        note(report, index, cell)
-    asked = zip(exercises, book.cells[own:], strict=True)
-    report.verdicts = [Graded(key, *said(key, cell, mark)) for key, cell in asked]
+    for index, cell in enumerate(book.cells[:page], start=1):
+        record_errors(report, index, cell)
+    asked = zip(exercises, book.cells[page:], strict=True)
+    report.verdicts = [Graded(key, *verdict_of(key, cell, mark)) for key, cell in asked]
     return report
 
 
 class Watch:
-    """Kills the kernel of a cell that outlives its time: nbclient would interrupt it again and again, for ever."""
+    """Kills the kernel of a cell that goes on after its time: nbclient would interrupt it again and again, for ever."""
 
     def __init__(self) -> None:
         self.timer, self.killed = threading.Timer(0, print), False
@@ -136,7 +136,7 @@ class Watch:
         self.timer.start()
 
     def end(self) -> None:
-        """Let the last cell be: it has come to its end."""
+        """Stop watching: the cell has ended."""
         self.timer.cancel()
 
     def kill(self, client: NotebookClient) -> None:
@@ -147,7 +147,7 @@ class Watch:
             os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))  # Windows has no SIGKILL
 
 
-def opened(path: Path) -> nbformat.NotebookNode:
+def read_notebook(path: Path) -> nbformat.NotebookNode:
     """Return a notebook file's content. Raises DataError when it cannot be read."""
     try:
         return nbformat.read(path, as_version=4)
@@ -168,7 +168,7 @@ def number_of(book: nbformat.NotebookNode, path: Path) -> str:
     return found[0]
 
 
-def note(report: Report, index: int, cell: nbformat.NotebookNode) -> None:
+def record_errors(report: Report, index: int, cell: nbformat.NotebookNode) -> None:
     """Add what went wrong in one of the student's cells to the report."""
     for output in cell.get("outputs", []):
         if output.output_type == "error":
@@ -179,7 +179,7 @@ def note(report: Report, index: int, cell: nbformat.NotebookNode) -> None:
                 report.errors.append(f"cell {index}: {output.ename}: {short}")
 
 
-def said(number: str, cell: nbformat.NotebookNode, mark: str) -> tuple[str, str]:
+def verdict_of(number: str, cell: nbformat.NotebookNode, mark: str) -> tuple[str, str]:
     """Return (state, line) that an appended cell printed for an exercise, on a line that begins with `mark`."""
     streams = [one for one in cell.get("outputs", []) if one.output_type == "stream" and one.name == "stdout"]
     for line in "".join(one.text for one in streams).splitlines():
@@ -188,4 +188,4 @@ def said(number: str, cell: nbformat.NotebookNode, mark: str) -> tuple[str, str]
             return state, told
     if not cell.get("execution_count") and not cell.get("outputs"):
         return "wrong", f"✘ Exercise {number}: it was not checked, because the kernel died before."
-    return "wrong", f"✘ Exercise {number}: its check did not come to an end (within {EACH:.0f} s)."
+    return "wrong", f"✘ Exercise {number}: its check did not come to an end (within {CHECK_SECONDS:.0f} s)."

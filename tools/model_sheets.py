@@ -1,4 +1,4 @@
-"""Sheets of what a model draws: a model with its held-out codes goes in, labelled PNG files come out."""
+"""Sheets of the images of a model: a model with its held-out codes goes in, labelled PNG files come out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from helpers import figures, latent, models, pretrained, settings
 from helpers.data import DataError, Dataset
@@ -14,27 +15,27 @@ from helpers.files import write_atomically
 from helpers.models import VAE, LatentModel
 from helpers.pretrained import Codes
 
-SHOWN = 1400  # pixels that a sheet is wide, about: a picture is enlarged by a whole factor
-SAMPLES, CORNERS = 64, 8  # pictures of a sample sheet; side of an interpolation sheet
+SHOWN = 1400  # pixels that a sheet is wide, about: an image is enlarged by a whole factor
+SAMPLES, CORNERS = 64, 8  # images of a sample sheet; side of an interpolation sheet
 
 
-def draw(name: str, weights: Path, out: Path, pictures: Dataset | None = None) -> list[Path]:
+def draw(name: str, weights: Path, out: Path, images: Dataset | None = None) -> list[Path]:
     """Write the sheets of a model as OUT/NAME-….png, and return their paths.
 
     samples (of a VAE): from the prior; mixture: from a mixture fitted to the held-out codes; interpolation: between four
-    held-out codes; traversal: of the latents with most KL; reconstructions: of held-out `pictures`, where they are given.
-    Raises DataError when there is no such model, or it is one that draws nothing.
+    held-out codes; traversal: of the latents with most KL; reconstructions: of held-out images, where they are given.
+    Raises DataError when there is no such model, or it has no decoder.
     """
     model = pretrained.load(name, weights)
     if not isinstance(model, LatentModel):
-        raise DataError(f"{name} is a network that recognises pictures; it draws none.")
+        raise DataError(f"{name} is a network that recognises images; it draws none.")
     codes = pretrained.codes(name, weights)
     with plt.style.context(figures.STYLE):
         sheets = {"samples": samples(model)} if isinstance(model, VAE) else {}
         sheets |= {part.__name__: part(model, codes) for part in (mixture, interpolation, traversal)}
-        if pictures is not None:
-            sheets["reconstructions"] = reconstructions(model, pictures)
-        return [save(ax, Path(out) / f"{name}-{kind}.png") for kind, ax in sheets.items()]
+        if images is not None:
+            sheets["reconstructions"] = reconstructions(model, images)
+        return [write_sheet(ax, Path(out) / f"{name}-{kind}.png") for kind, ax in sheets.items()]
 
 
 def samples(model: VAE) -> Axes:
@@ -46,7 +47,7 @@ def samples(model: VAE) -> Axes:
 def mixture(model: LatentModel, codes: Codes) -> Axes:
     """Draw 64 samples from a mixture of normal distributions, one for every 200 held-out codes, 10 at most.
 
-    It is fitted to points of the pictures' posteriors, 20 of each where there are few, so that it has their width, too.
+    It is fitted to samples of the posteriors, so that it has their variance, too.
     """
     parts, generator = max(1, min(10, len(codes) // 200)), settings.generator(1)
     points = codes.mu
@@ -58,44 +59,46 @@ def mixture(model: LatentModel, codes: Codes) -> Axes:
 
 
 def interpolation(model: LatentModel, codes: Codes) -> Axes:
-    """Draw the sheet that turns four held-out codes into each other, one in each corner."""
+    """Draw a grid between four held-out codes, one in each corner."""
     corners = codes.mu[torch.randperm(len(codes), generator=settings.generator(2))[:4]]
-    pictures = models.decode(model, latent.corner_grid(corners, CORNERS))
-    return figures.image_grid(pictures, CORNERS, "Between four held-out pictures, one in each corner")
+    images = models.decode(model, latent.corner_grid(corners, CORNERS))
+    return figures.image_grid(images, CORNERS, "Between four held-out images, one in each corner")
 
 
-def traversal(model: LatentModel, codes: Codes, rows: int = 8, columns: int = 9) -> Axes:
-    """Draw one latent in each row, from −3 to 3, around a held-out code: those with most KL, or, of an autoencoder, most spread,
-    which go from three standard deviations below to three above their mean.
+def traversal(model: LatentModel, codes: Codes) -> Axes:
+    """Draw one of eight latents in each row, in nine steps from −3 to 3, around a held-out code: those with the highest KL.
+
+    Of an autoencoder: those with the largest standard deviation, from three below to three above their mean.
     """
     z, middle, spread = codes.mu[0], torch.zeros(codes.mu.shape[1]), torch.ones(codes.mu.shape[1])
     if codes.logvar is None:
         middle, spread = codes.mu.mean(0), codes.mu.std(0)
-        used, unit, title = spread, "", "Each row: one latent, −3 to 3 standard deviations; most spread first"
+        used, unit, title = spread, "", "Each row: one latent, −3 to 3 standard deviations; the largest first"
     else:
         used, unit = latent.kl_per_latent(codes.mu, codes.logvar), " nats"
-        title = "Each row: one latent from −3 to 3; those with most KL first"
-    values, strips = torch.linspace(-3, 3, columns), {}
-    for dim in used.argsort(descending=True, stable=True)[:rows].tolist():
+        title = "Each row: one latent from −3 to 3; those with the highest KL first"
+    values, strips = torch.linspace(-3, 3, 9), {}
+    for dim in used.argsort(descending=True, stable=True)[:8].tolist():
         path = latent.traversal(z, dim, middle[dim] + spread[dim] * values)
         strips[f"z{dim + 1}: {used[dim]:.1f}{unit}"] = models.decode(model, path)
     return figures.image_rows(strips, title)
 
 
-def reconstructions(model: LatentModel, pictures: Dataset, columns: int = 10) -> Axes:
-    """Draw held-out pictures over what the model makes of them."""
-    images = pictures.images[:columns]
-    rows = {"held out": images, "redrawn": models.reconstruct(model, images)}
-    return figures.image_rows(rows, "Held-out pictures, and what the model makes of them")
+def reconstructions(model: LatentModel, images: Dataset) -> Axes:
+    """Draw ten held-out images over their reconstructions."""
+    x = images.images[:10]
+    return figures.image_rows({"held out": x, "reconstructed": models.reconstruct(model, x)}, "Held-out images and reconstructions")
 
 
-def save(ax: Axes, path: Path) -> Path:
-    """Write a sheet as a PNG file in which a pixel of its pictures is a whole number of pixels; return its path."""
-    figure, sheet = ax.figure, ax.images[0].get_array()
+def write_sheet(ax: Axes, path: Path) -> Path:
+    """Write a sheet as a PNG file in which a pixel of its images is a whole number of pixels; return its path."""
+    figure, width = ax.figure, ax.images[0].get_size()[1]
+    assert isinstance(figure, Figure)
+    ax.images[0].set_interpolation("nearest")
     figure.canvas.draw()  # computes the layout, which then must not move
     figure.set_layout_engine("none")
     inches = ax.get_window_extent().width / figure.dpi
-    dpi = max(1, round(SHOWN / sheet.shape[1])) * sheet.shape[1] / inches
+    dpi = max(1, round(SHOWN / width)) * width / inches
     write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=dpi, bbox_inches="tight"))
     plt.close(figure)
     return path

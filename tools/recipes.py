@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
-from torch import nn
 
-from helpers import fidelity, latent, models, objective, pretrained, settings
+from helpers import fidelity, latent, models, pretrained, settings
 from helpers.data import DataError, Dataset, load, to_float
 from helpers.features import FeatureConfig, FeatureNetwork, recognition_loss
-from helpers.models import ModelConfig
+from helpers.models import LatentModel, ModelConfig
+from helpers.objective import bits_per_dim
 from helpers.training import History, first_process, fit
 
 
@@ -19,9 +20,9 @@ from helpers.training import History, first_process, fit
 class Recipe:
     """What to train on what, and for how long: the arguments of `fit` by their names, and what is kept of the result.
 
-    codes: of how many held-out pictures the latent codes ship, or, of a feature network, the features (None: all)
+    codes: of how many held-out images the latent codes ship, or, of a feature network, the features (None: all)
     features: the network for the Fréchet distance of samples (None: not scored);  held_out: the split that scores are taken on
-    mirrored: whether each picture is trained on a second time, left and right exchanged;  licence: of the weights
+    mirrored: whether each image is trained on a second time, left and right exchanged;  licence: of the weights
     """
 
     data: str
@@ -39,14 +40,14 @@ class Recipe:
 
 
 NON_COMMERCIAL = "non-commercial research and education only, as CelebA, on which it was trained"
-CIFAR10 = {"shape": (3, 32, 32), "latent": 128, "likelihood": "gaussian", "sigma": "learned"}
+CIFAR10_VAE = partial(ModelConfig, "vae", shape=(3, 32, 32), latent=128, likelihood="gaussian", sigma="learned")
 RECIPES = {
     "fashion_ae": Recipe("fashion", ModelConfig("ae", "fc", (1, 28, 28), latent=2, widths=(512, 256)), epochs=60),
     "fashion_vae": Recipe("fashion", ModelConfig("vae", "fc", (1, 28, 28), latent=2, widths=(512, 256)), epochs=60),
     "cifar10_features": Recipe("cifar10", FeatureConfig(), epochs=45, batch=250, lr=4e-3, decay=0.1, codes=5000),
-    "cifar10_fc_vae": Recipe("cifar10", ModelConfig("vae", "fc", widths=(171,), **CIFAR10), epochs=30, codes=2000,
+    "cifar10_fc_vae": Recipe("cifar10", CIFAR10_VAE("fc", widths=(171,)), epochs=30, codes=2000,
                              features="cifar10_features"),
-    "cifar10_conv_vae": Recipe("cifar10", ModelConfig("vae", "conv", widths=(32, 64, 128), **CIFAR10), epochs=30, codes=2000,
+    "cifar10_conv_vae": Recipe("cifar10", CIFAR10_VAE("conv", widths=(32, 64, 128)), epochs=30, codes=2000,
                                features="cifar10_features"),
     "mnist_vae": Recipe("mnist", ModelConfig("vae", "conv", (1, 28, 28), latent=10, widths=(32, 64, 64)), epochs=12),
     "celeba_features": Recipe("celeba", FeatureConfig((3, 64, 64), 16, (32, 64, 128, 192), 40, "attributes"), epochs=8, batch=250,
@@ -60,29 +61,27 @@ RECIPES = {
 def recipe(name: str) -> Recipe:
     """Return a recipe by name. Raises DataError, listing the known ones, when there is none."""
     if name not in RECIPES:
-        raise DataError(f"there is no recipe {name!r}. Known: {', '.join(RECIPES)}. A folder of your own pictures works too.")
+        raise DataError(f"there is no recipe {name!r}. Known: {', '.join(RECIPES)}. A folder of your own images works too.")
     return RECIPES[name]
 
 
-def train(
-    name: str, *, runs: Path = Path("runs"), out: Path = pretrained.FOLDER, epochs: int | None = None, steps: int | None = None
-) -> Path | None:
-    """Train a shipped model as its recipe says, evaluate it held out, and write weights, card and codes; see `follow`.
+def train_shipped(name: str, *, runs: Path, out: Path, epochs: int | None = None, steps: int | None = None) -> Path | None:
+    """Train a shipped model as its recipe says, evaluate it held out, and write weights, card and codes; see `train_recipe`.
 
     Trains on the drawn stand-in where the real data is not here, and its card says so. Raises DataError rather than replace
-    the shipped weights by drawn pictures' or a trial's.
+    the shipped weights by those of drawn images or of a trial.
     """
     plan = recipe(name)
     train_set, held_out = load(plan.data, "train"), load(plan.data, plan.held_out)
     if not train_set.is_real and ships(out):
         raise DataError(
-            f"the real {plan.data} is not here, and weights of drawn pictures must not replace the shipped ones. "
+            f"the real {plan.data} is not here, and weights of drawn images must not replace the shipped ones. "
             f"Run: python -m helpers data download {plan.data}, or choose another folder: --out runs"
         )
     if steps is not None and ships(out):
         raise DataError(f"a trial of {steps} steps must not replace the shipped weights; choose another folder: --out runs")
     made_by = {"command": f"python -m helpers train {name}"}
-    return follow(plan, name, train_set, held_out, made_by, runs=runs, out=out, epochs=epochs, steps=steps)
+    return train_recipe(plan, name, train_set, held_out, made_by, runs=runs, out=out, epochs=epochs, steps=steps)
 
 
 def ships(out: Path) -> bool:
@@ -90,7 +89,7 @@ def ships(out: Path) -> bool:
     return Path(out).resolve() == pretrained.FOLDER.resolve()
 
 
-def follow(
+def train_recipe(
     plan: Recipe, name: str, train_set: Dataset, held_out: Dataset, made_by: dict, *, runs: Path, out: Path,
     epochs: int | None = None, steps: int | None = None,
 ) -> Path | None:  # fmt: skip
@@ -102,7 +101,7 @@ def follow(
     """
     epochs = plan.epochs if epochs is None else epochs
     trial = "" if steps is None else f"-{steps}-steps"
-    model = build(plan.config, settings.seed())
+    model = new_model(plan.config, settings.seed())
     task = {"beta": plan.beta} if isinstance(plan.config, ModelConfig) else {
         "objective": recognition_loss, "targets": train_set.labels if plan.config.task == "classes" else train_set.attributes
     }  # fmt: skip
@@ -127,7 +126,7 @@ def follow(
     if not first_process():
         return None
     try:
-        return keep(model.cpu(), name, about, held_out, plan, out)
+        return write_model(model.cpu(), name, about, held_out, plan, out)
     except OSError as error:
         raise DataError(
             f"the weights could not be written to {out} ({error.strerror or error}). Mend that, and run the same command again: "
@@ -135,13 +134,13 @@ def follow(
         ) from error
 
 
-def shortened(history: History, rows: int = 60) -> History:
-    """Return a history with at most `rows` of its epochs, evenly spread, and the last one, to print."""
-    every = -(-len(history) // rows) or 1
+def shortened(history: History) -> History:
+    """Return a history with at most 60 of its epochs, evenly spread, and the last one, to print."""
+    every = -(-len(history) // 60) or 1
     return History(history.rows[::-1][::every][::-1], history.interrupted)
 
 
-def build(config: ModelConfig | FeatureConfig, seed: int) -> nn.Module:
+def new_model(config: ModelConfig | FeatureConfig, seed: int) -> LatentModel | FeatureNetwork:
     """Return a new model or feature network, always the same for a seed."""
     if isinstance(config, ModelConfig):
         return models.build(config, seed)
@@ -150,7 +149,7 @@ def build(config: ModelConfig | FeatureConfig, seed: int) -> nn.Module:
         return FeatureNetwork(config)
 
 
-def keep(model: nn.Module, name: str, about: dict, held_out: Dataset, plan: Recipe, out: Path) -> Path:
+def write_model(model: LatentModel | FeatureNetwork, name: str, about: dict, held_out: Dataset, plan: Recipe, out: Path) -> Path:
     """Round a model to half precision, score it, and write its weights with their card, and its codes; return the file."""
     for values in model.state_dict().values():  # score the weights that are stored
         if values.is_floating_point():
@@ -159,28 +158,25 @@ def keep(model: nn.Module, name: str, about: dict, held_out: Dataset, plan: Reci
     path = pretrained.save(model, name, about | {"scores": score(model, held_out, plan.features)}, out)
     kept = held_out if plan.codes is None else held_out.subset(min(plan.codes, len(held_out)))
     about = {"data": f"{held_out.source}, {held_out.split}", "licence": plan.licence}
-    if isinstance(plan.config, ModelConfig):
+    if isinstance(model, LatentModel):
         pretrained.save_codes(name, codes_of(model, kept), about, out)
     else:
         pretrained.save_reference(name, fidelity.features_of(model, kept.images), about, out)
     return path
 
 
-def codes_of(model: models.LatentModel, pictures: Dataset) -> pretrained.Codes:
-    """Return what a model's encoder says of a data set, with its labels."""
-    if isinstance(model, models.VAE):
-        mu, logvar = models.posterior(model, pictures.images)
-    else:
-        mu, logvar = models.codes(model, pictures.images), None
-    known = pictures.labels, pictures.class_names, pictures.attributes, pictures.attribute_names
-    return pretrained.Codes(mu, logvar, *known)
+def codes_of(model: LatentModel, images: Dataset) -> pretrained.Codes:
+    """Return the latent codes of a data set, with its labels."""
+    vae = isinstance(model, models.VAE)
+    mu, logvar = models.posterior(model, images.images) if vae else (models.codes(model, images.images), None)
+    return pretrained.Codes(mu, logvar, images.labels, images.class_names, images.attributes, images.attribute_names)
 
 
-def score(model: nn.Module, held_out: Dataset, features: str | None = None) -> dict[str, float]:
+def score(model: LatentModel | FeatureNetwork, held_out: Dataset, features: str | None = None) -> dict[str, float]:
     """Return the held-out scores that a card records.
 
     Of a model: images, recon and kl (nats per image), sse (squared error, summed per image), ssim (of reconstructions), and
-    for a Gaussian bits_per_dim; with `features`, frechet: of as many samples from the prior as there are held-out pictures.
+    for a Gaussian bits_per_dim; with `features`, frechet: of as many samples from the prior as there are held-out images.
     Of a feature network: images, and accuracy (of attributes: the mean over them).
     """
     if isinstance(model, FeatureNetwork):
@@ -190,7 +186,7 @@ def score(model: nn.Module, held_out: Dataset, features: str | None = None) -> d
     found = {"images": len(held_out), "recon": parts["recon"], "kl": parts["kl"]}
     found |= {"sse": (x_hat - x).square().flatten(1).sum(1).mean().item(), "ssim": fidelity.ssim(x_hat, x).mean().item()}
     if model.config.likelihood == "gaussian":
-        found["bits_per_dim"] = objective.bits_per_dim(parts["recon"] + parts["kl"], x[0].numel())
+        found["bits_per_dim"] = float(bits_per_dim(parts["recon"] + parts["kl"], x[0].numel()))
     if features is not None:
         z = latent.prior_picks(len(held_out), model.config.latent, torch.Generator().manual_seed(0))
         found["frechet"] = fidelity.frechet_distance(models.decode(model, z), held_out.images, features).value
@@ -199,7 +195,9 @@ def score(model: nn.Module, held_out: Dataset, features: str | None = None) -> d
 
 @torch.no_grad()
 def accuracy(network: FeatureNetwork, held_out: Dataset) -> float:
-    """Return the share of held-out pictures whose class, or of attributes that, a feature network gets right."""
+    """Return the share of held-out images (of their attributes, where it knows those) that a feature network gets right."""
     logits = torch.cat([network(x).cpu() for x in models.in_batches(network, held_out.images)])
-    right = logits.argmax(1) == held_out.labels if network.config.task == "classes" else (logits > 0) == held_out.attributes
-    return right.float().mean().item()
+    classes = network.config.task == "classes"
+    found, known = (logits.argmax(1), held_out.labels) if classes else (logits > 0, held_out.attributes)
+    assert known is not None
+    return torch.eq(found, known).float().mean().item()
