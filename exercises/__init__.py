@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -25,11 +25,14 @@ class StillThere(Exception):
 
 @dataclass(frozen=True)
 class Exercise:
-    """An exercise: its number ("01.2"), the name of the function that the student writes, and the check of it."""
+    """An exercise: its number ("01.2"), the function that the student writes, its check, and wrong answers by their messages."""
 
     number: str
     answer: str
     check: Callable[[Callable], None]
+    slips: dict[str, Callable]
+    bug: dict[str, Callable]
+    right: tuple[Callable, ...]
 
 
 class Verdict(NamedTuple):
@@ -42,14 +45,121 @@ class Verdict(NamedTuple):
 EXERCISES: dict[str, Exercise] = {}
 
 
-def exercise(number: str, answer: str) -> Callable:
-    """Register the decorated function as the check of an exercise; it raises Wrong or StillThere, or returns."""
+def exercise(
+    number: str,
+    answer: str,
+    *,
+    slips: dict[str, Callable] | None = None,
+    bug: dict[str, Callable] | None = None,
+    cases: Iterable[tuple] | None = None,
+    right: Callable | tuple = (),
+    what: str = "the result",
+    hint: str = "",
+    tolerance: float = 1e-4,
+    keep: bool = False,
+) -> Callable:
+    """Register an exercise as a table, or, without cases, the decorated check, which raises Wrong or StillThere.
 
-    def register(function: Callable[[Callable], None]) -> Callable[[Callable], None]:
-        EXERCISES[number] = Exercise(number, answer, function)
-        return function
+    An answer that agrees with `right` on all cases is solved. Otherwise the first slip (message: wrong function) that agrees
+    with it gives the message; a `bug` (symptom: function) leaves the exercise open. keep: the arguments must not be changed.
+    """
+    rights = right if isinstance(right, tuple) else (right,)
+    slips, bug = slips or {}, bug or {}
 
-    return register
+    def register(check: Callable[[Callable], None]) -> Callable[[Callable], None]:
+        EXERCISES[number] = Exercise(number, answer, check, slips, bug, rights)
+        return check
+
+    if cases is None:
+        return register
+    cases = list(cases)
+
+    def check(answer: Callable) -> None:
+        found = [outcome(answer, case) for case in cases]
+        wanted = [outcome(rights[0], case) for case in cases]
+        missed = [i for i in range(len(cases)) if not agree(found[i], wanted[i], tolerance, keep)]
+        if not missed:
+            return
+        for where in (range(len(cases)), missed):
+            for named, error in ((bug, StillThere), (slips, Wrong)):
+                for message, wrong in named.items():
+                    if all(agree(found[i], outcome(wrong, cases[i]), tolerance, keep) for i in where):
+                        raise error(message)
+        i = missed[0]
+        raise Wrong(reason(found[i], wanted[i], cases[i], what) + (" " + hint if hint else ""))
+
+    return register(check)
+
+
+class Outcome(NamedTuple):
+    """What a function made of a case: its result or its error, and whether it left the arguments alone."""
+
+    value: object
+    kept: bool
+
+
+def outcome(function: Callable, case: tuple) -> Outcome:
+    """Return what a function makes of copies of a case's arguments. Raises NotImplementedError where there is no answer yet."""
+    given = tuple(a.clone() if isinstance(a, Tensor) else a for a in case)
+    try:
+        value = function(*given)
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        return Outcome(error, True)
+    if value is None or value is ...:
+        raise NotImplementedError
+    try:
+        value = value.detach().cpu() if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
+    except (TypeError, ValueError, RuntimeError):
+        pass
+    return Outcome(value, all(torch.equal(a, b) for a, b in zip(given, case, strict=True) if isinstance(a, Tensor)))
+
+
+def agree(one: Outcome, other: Outcome, tolerance: float, keep: bool) -> bool:
+    """Return whether two outcomes are the same: equal results to a tolerance (complex only with complex), or errors of one type."""
+    a, b = one.value, other.value
+    if keep and one.kept != other.kept:
+        return False
+    if not (isinstance(a, Tensor) and isinstance(b, Tensor)):
+        return isinstance(a, Exception) and type(a) is type(b)
+    if a.is_complex() != b.is_complex() or a.shape != b.shape:
+        return False
+    exact = torch.complex128 if a.is_complex() else torch.float64
+    return torch.allclose(a.to(exact), b.to(exact), rtol=tolerance, atol=tolerance, equal_nan=True)
+
+
+def reason(found: Outcome, wanted: Outcome, case: tuple, what: str) -> str:
+    """Return what to tell of a result that is none of the known slips; raise it where it is an error."""
+    value, right = found.value, wanted.value
+    if isinstance(value, Exception):
+        raise value
+    if not isinstance(value, Tensor):
+        return f"{what} should be a tensor, or numbers, but yours is a {type(value).__name__}."
+    if value.shape != right.shape:
+        return f"{what} should have shape {tuple(right.shape)}, but yours has {tuple(value.shape)}."
+    if value.is_complex():
+        return f"{what} should be real, but yours is complex."
+    if value.isnan().any():
+        return f"{what} holds NaN."
+    if not isinstance(right, Tensor):
+        return f"{what} is impossible for such arguments, so an error is right; yours gives {shown(value)}."
+    given = ", ".join(shown(one) for one in case)
+    return f"for the arguments {given} {what} should be {shown(right)}, but yours is {shown(value)}."
+
+
+def shown(value: object) -> str:
+    """Return a number or a small tensor as a student would write it; of anything larger only its shape."""
+    if not isinstance(value, (Tensor, np.ndarray)):
+        return f"{value:.4g}" if isinstance(value, float) else getattr(value, "__name__", str(value))
+    value = torch.as_tensor(value)
+    if value.numel() == 1:
+        return f"{value.item():.4g}" if not value.is_complex() else str(value.item())
+    return (
+        f"{[float(f'{one:.4g}') for one in value.tolist()]}"
+        if value.ndim == 1 and len(value) <= 6
+        else f"a tensor {tuple(value.shape)}"
+    )
 
 
 def verdict(number: str, answer: Callable) -> Verdict:

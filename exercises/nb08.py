@@ -1,123 +1,143 @@
-"""The checks of notebook 08's exercises; each compares an answer with an oracle and says what is wrong with it."""
+"""The exercises of notebook 08: cases, right functions, and wrong ones with what a student is told of them."""
 
-from __future__ import annotations
-
+import cmath
 import math
+from functools import partial
 
 import numpy as np
 import torch
 
-from exercises import StillThere, Wrong, close, exercise, returned
-from helpers import latent
+from exercises import StillThere, Wrong, exercise, returned
+
+rng = torch.Generator().manual_seed(8)
 
 
-@exercise("08.1", "length_on_line")
-def length(answer) -> None:
-    """Against two vectors that have those lengths and that angle."""
-    for r_a, r_b, omega, t in ((1.0, 1.0, math.pi / 2, 0.5), (2.0, 3.0, 1.1, 0.3), (4.0, 0.5, 2.5, 0.8)):
-        a = torch.tensor([r_a, 0.0], dtype=torch.float64)
-        b = r_b * torch.tensor([math.cos(omega), math.sin(omega)], dtype=torch.float64)
-        wanted = ((1 - t) * a + t * b).norm()
-        found = returned(answer, r_a, r_b, omega, t, like=wanted, what="the length")
-        if close(found, wanted):
-            continue
-        told = f"for lengths {r_a:g} and {r_b:g}, an angle of {omega:.3g} and t = {t:g} "
-        if close(found, wanted.square()):
-            raise Wrong(told + "you return the square of the length; take its root.")
-        if close(found, (1 - t) * r_a + t * r_b):
-            raise Wrong(told + "you mix the two lengths. That is slerp's length; a straight line cuts the corner.")
-        if close(found.square(), (1 - t) ** 2 * r_a**2 + t**2 * r_b**2):
-            raise Wrong(told + "the mixed term 2 t (1 - t) r_a r_b cos ω is missing: that is right for right angles only.")
-        if close(found.square(), (1 - t) ** 2 * r_a**2 + t**2 * r_b**2 + t * (1 - t) * r_a * r_b * math.cos(omega)):
-            raise Wrong(told + "the mixed term stands there once; a square of a sum has it twice.")
-        raise Wrong(
-            told + f"yours is {found.item():.4g}, not {wanted.item():.4g}. Square (1 - t) a + t b, and use a · b = r_a r_b cos ω."
-        )
+def length(r_a, r_b, omega, t, mixed=2.0):
+    return math.sqrt((1 - t) ** 2 * r_a**2 + t**2 * r_b**2 + mixed * t * (1 - t) * r_a * r_b * math.cos(omega))
 
 
-@exercise("08.2", "even_times")
-def even(answer) -> None:
-    """Against NumPy's interpolation of the inverse of the way, on steps that are very uneven."""
-    generator = torch.Generator().manual_seed(8)
-    for T, n in ((6, 5), (11, 11), (4, 30)):
-        t = torch.cat([torch.zeros(1), torch.rand(T - 1, generator=generator).cumsum(0)]).double()
-        moved = torch.rand(T - 1, generator=generator).double() ** 3 + 0.01
-        way = np.concatenate([[0], moved.cumsum(0).numpy()])
-        wanted = torch.from_numpy(np.interp(np.linspace(0, way[-1], n), way, t.numpy()))
-        found = returned(answer, t, moved, n, like=wanted, what="the row of times")
-        if close(found, wanted):
-            continue
-        if close(found, torch.linspace(0, t[-1].item(), n).double()):
-            raise Wrong("these times are evenly spaced; the picture then moves as unevenly as before.")
-        if close(found, torch.linspace(0, way[-1], n).double()):
-            raise Wrong("these are evenly spaced amounts of *way*; now look up at which time each of them is reached.")
-        if not (close(found[0], t[0]) and close(found[-1], t[-1])):
-            raise Wrong(
-                f"the first and the last time must stay where they were, at {t[0]:g} and {t[-1]:.4g}; yours are {found[0]:.4g} and {found[-1]:.4g}."
-            )
-        if close(found, torch.from_numpy(np.interp(np.linspace(0, t[-1], n), t.numpy(), way)) * t[-1] / way[-1]):
-            raise Wrong("you looked up the way at even times; it is the other way round: the times at even ways.")
-        raise Wrong(
-            "the picture does not move evenly between these times. Add up the way, divide it evenly, and interpolate t over the way."
-        )
+exercise(
+    "08.1",
+    "length_on_line",
+    right=lambda r_a, r_b, omega, t: abs((1 - t) * r_a + t * r_b * cmath.exp(1j * omega)),
+    cases=[(1.0, 1.0, math.pi / 2, 0.5), (2.0, 3.0, 1.1, 0.3), (4.0, 0.5, 2.5, 0.8)],
+    what="the length",
+    hint="Square (1 - t) a + t b, and use a · b = r_a r_b cos ω.",
+    slips={
+        "you return the square of the length; take its root.": lambda *given: length(*given) ** 2,
+        "you mix the two lengths. That is slerp's length; a straight line cuts the corner.": lambda r_a, r_b, omega, t: (
+            (1 - t) * r_a + t * r_b
+        ),
+        "the mixed term 2 t (1 - t) r_a r_b cos ω is missing: that is right for right angles only.": partial(length, mixed=0),
+        "the mixed term stands there once; a square of a sum has it twice.": partial(length, mixed=1),
+    },
+)
 
 
-def weighted(a: torch.Tensor, b: torch.Tensor, t: float) -> torch.Tensor:
-    """Return the weights of slerp applied to a and b (Z,) themselves, whatever their lengths: a slip."""
-    omega = latent.angle(a, b)
+def uneven(T: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return T uneven times and the lengths of the T - 1 steps between them, which are very uneven."""
+    t = torch.cat([torch.zeros(1), torch.rand(T - 1, generator=rng).cumsum(0)]).double()
+    return t, torch.rand(T - 1, generator=rng).double() ** 3 + 0.01
+
+
+def looked_up(t, moved, share):
+    """Return the times at which these shares of the path are reached."""
+    path = np.concatenate([[0], moved.cumsum(0)])
+    return np.interp(share * path[-1], path, t)
+
+
+def inverse(t, moved, n):
+    path = np.concatenate([[0], moved.cumsum(0)])
+    return np.interp(np.linspace(0, t[-1], n), t, path) * (t[-1] / path[-1]).numpy()
+
+
+exercise(
+    "08.2",
+    "even_times",
+    right=lambda t, moved, n: looked_up(t, moved, np.linspace(0, 1, n)),
+    cases=[(*uneven(T), n) for T, n in ((6, 5), (11, 11), (4, 30))],
+    what="the row of times",
+    hint="Add up the path, divide it evenly, and interpolate t over the path.",
+    slips={
+        "these times are evenly spaced; the image then moves as unevenly as before.": lambda t, moved, n: np.linspace(0, t[-1], n),
+        "these are evenly spaced amounts of *path*; now look up at which time each of them is reached.": lambda t, moved, n: (
+            np.linspace(0, moved.sum(), n)
+        ),
+        "the first and the last time must stay where they were.": lambda t, moved, n: looked_up(t, moved, np.arange(n) / n),
+        "you looked up the path at even times; it is the other way round: the times at even lengths of path.": inverse,
+    },
+)
+
+
+def arc(a, b, t):
+    """Return the point at t on the arc from a / |a| to b / |b|."""
+    return weighted(a / a.norm(), b / b.norm(), t)
+
+
+def weighted(a, b, t):
+    omega = torch.arccos(torch.cosine_similarity(a, b, dim=0))
     return (torch.sin((1 - t) * omega) * a + torch.sin(t * omega) * b) / torch.sin(omega)
 
 
-@exercise("08.3", "short_slerp")
-def arc(answer) -> None:
-    """Against the helper, on pairs of different lengths; the ends must come back."""
-    a, b = torch.randn(2, 20, 12, generator=torch.Generator().manual_seed(9), dtype=torch.float64)
-    a, b = 3 * a, 2 * b
-    for t in (0.0, 0.25, 0.5, 1.0):
-        for one, other in zip(a, b, strict=True):
-            wanted = latent.slerp(one, other, t)
-            found = returned(answer, one, other, t, like=wanted, what="the point")
-            if close(found, wanted):
-                continue
-            if abs(found.norm().item() - 1) < 1e-3:
-                raise StillThere("Every point has length 1, the ends too.")
-            if t in (0.0, 1.0):
-                raise Wrong(
-                    f"at t = {t:g} it must be the end itself, of length {wanted.norm():.3g}; yours has length {found.norm():.3g}."
-                )
-            if close(found / found.norm(), wanted / wanted.norm()):
-                raise Wrong(
-                    f"the direction is right, but at t = {t:g} the length is {found.norm():.4g} where (1 - t) |a| + t |b| = {wanted.norm():.4g}."
-                )
-            if close(found, weighted(one, other, t)):
-                raise Wrong(
-                    "the weights belong to the *directions*: given to a and b as they are, the longer one pulls the turn to its side."
-                )
-            if close(found, latent.lerp(one, other, t)):
-                raise Wrong("that is the straight line; the direction has to turn evenly.")
-            raise Wrong(
-                f"at t = {t:g} the direction is wrong. The angle belongs to the directions; take it before you restore the lengths."
-            )
+pairs = torch.randn(6, 2, 12, generator=rng, dtype=torch.float64) * torch.tensor([[3.0], [2.0]])
+
+exercise(
+    "08.3",
+    "short_slerp",
+    right=lambda a, b, t: ((1 - t) * a.norm() + t * b.norm()) * arc(a, b, t),
+    cases=[(a, b, t) for a, b in pairs for t in (0.0, 0.25, 0.5, 1.0)],
+    what="the point",
+    hint="The angle belongs to the directions; take it before you restore the lengths.",
+    bug={"Every point has length 1, the ends too.": arc},
+    slips={
+        "the direction is right, but the length stays |a|; it must go evenly to |b|.": lambda a, b, t: a.norm() * arc(a, b, t),
+        "at t = 0 and t = 1 it must be the end itself; yours has another length there.": lambda a, b, t: (
+            (a.norm() * b.norm()).sqrt() * arc(a, b, t)
+        ),
+        "the weights belong to the *directions*: given to a and b as they are, the longer one pulls the turn to its side.": weighted,
+        "that is the straight line; the direction has to turn evenly.": lambda a, b, t: (1 - t) * a + t * b,
+    },
+)
+
+levels = torch.arange(256, dtype=torch.uint8)
 
 
-@exercise("08.4", "fade_bytes")
+def faded(a, b, t):
+    return (1 - t) * a.float() + t * b.float()
+
+
+def fade_in_place(a, b, t):
+    mixed = faded(a, b, t).round().to(torch.uint8)
+    return a.copy_(mixed)
+
+
+@exercise(
+    "08.4",
+    "fade_bytes",
+    bug={"Where the second image is darker than the first, pixels flash.": lambda a, b, t: a + (t * (b - a)).to(torch.uint8)},
+    slips={
+        "you cut the fraction off, which darkens every image on the way by half a level; round first.": lambda *given: faded(
+            *given
+        ).to(torch.uint8),
+        "the colours are right, but uint8 is what goes in and what should come out.": lambda *given: faded(*given).round(),
+        "grey levels from (1 - t) a + t b.": lambda a, b, t: faded(b, a, t).round().to(torch.uint8),
+        "you changed the images that you were given; work on a copy.": fade_in_place,
+    },
+)
 def fade(answer) -> None:
     """Against float arithmetic, to half a grey level; every pair of grey levels occurs."""
-    levels = torch.arange(256, dtype=torch.uint8)
-    a, b = levels.repeat(3, 256, 1), levels[:, None].repeat(3, 1, 256)
-    kept = a.clone(), b.clone()
     for t in (0.0, 0.3, 0.5, 1.0):
-        exact = (1 - t) * a.double() + t * b.double()
+        a, b = levels.repeat(3, 256, 1), levels[:, None].repeat(3, 1, 256)
+        kept, exact = (a.clone(), b.clone()), (1 - t) * a.double() + t * b.double()
         value = answer(a, b, t)
-        found = returned(lambda result: result, value, like=exact, what="the picture")
-        off = (found - exact).abs()
+        off = (returned(lambda result: result, value, like=exact, what="the image") - exact).abs()
         if off.max() > 1.01:
-            if off[b >= a].max() < 1.01:
-                raise StillThere("Where the second picture is darker than the first, pixels flash.")
+            if off[kept[1] >= kept[0]].max() < 1.01:
+                raise StillThere("Where the second image is darker than the first, pixels flash.")
             raise Wrong(f"at t = {t:g} some pixel is {off.max():.0f} grey levels from (1 - t) a + t b.")
         if not isinstance(value, torch.Tensor) or value.dtype != torch.uint8:
             raise Wrong("the colours are right, but uint8 is what goes in and what should come out.")
         if off.max() > 0.51:
-            raise Wrong("you cut the fraction off, which darkens every picture on the way by half a level; round first.")
-    if not (torch.equal(a, kept[0]) and torch.equal(b, kept[1])):
-        raise Wrong("you changed the pictures that you were given; work on a copy.")
+            raise Wrong("you cut the fraction off, which darkens every image on the way by half a level; round first.")
+        if not (torch.equal(a, kept[0]) and torch.equal(b, kept[1])):
+            raise Wrong("you changed the images that you were given; work on a copy.")

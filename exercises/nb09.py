@@ -1,16 +1,39 @@
-"""The checks of notebook 09's exercises; each compares an answer with an oracle and says what is wrong with it."""
-
-from __future__ import annotations
+"""The exercises of notebook 09: cases, right functions, and wrong ones with what a student is told of them."""
 
 import torch
-from scipy.stats import kstest
+from scipy.stats import chi, kstest
 from torch.distributions import Normal
 
-from exercises import StillThere, Wrong, close, exercise, returned
+from exercises import StillThere, Wrong, exercise, returned
 
 
 def rng(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def radii_apart(z):
+    return 0.5 * (z.norm() - len(z) ** 0.5)
+
+
+exercise(
+    "09.1",
+    "nats_below_typical",
+    right=lambda z: -(Normal(0.0, 1.0).log_prob(z) - Normal(0.0, 1.0).log_prob(torch.ones_like(z))).sum(),
+    cases=[(level * torch.randn(size, generator=rng(size)).sign().double(),) for size, level in ((64, 2.0), (10, 1.0), (128, 0.3))],
+    what="the difference",
+    hint="Only −|z|²/2 differs between the two densities.",
+    slips={
+        "the sign is the wrong way round: how far *below* the typical one, so positive far out.": lambda z: (
+            0.5 * (len(z) - z.square().sum())
+        ),
+        "you are off by a factor of two: the exponent of a normal density is −|z|² / 2.": lambda z: z.square().sum() - len(z),
+        "you compare with the density at the origin. It is the highest, but no sample is there: compare with |z| = √Z.": lambda z: (
+            0.5 * z.square().sum()
+        ),
+        "you subtract radii; the density falls with their squares: ½ (|z|² − Z).": radii_apart,
+        "you square the difference of radii; the density falls with the squares: ½ (|z|² − Z).": lambda z: 2 * radii_apart(z) ** 2,
+    },
+)
 
 
 def points(answer, *arguments, n: int, size: int) -> torch.Tensor:
@@ -18,32 +41,28 @@ def points(answer, *arguments, n: int, size: int) -> torch.Tensor:
     return returned(answer, *arguments, like=torch.zeros(n, size), what="the points")
 
 
-@exercise("09.1", "nats_below_typical")
-def nats(answer) -> None:
-    """Against torch's normal density, at a point of the typical radius."""
-    for size, level in ((64, 2.0), (10, 1.0), (128, 0.3)):
-        z = level * torch.randn(size, generator=rng(size)).sign().double()
-        typical = torch.ones(size).double()
-        normal = Normal(0.0, 1.0)
-        wanted = normal.log_prob(typical).sum() - normal.log_prob(z).sum()
-        found = returned(answer, z, like=wanted, what="the difference")
-        if close(found, wanted):
-            continue
-        told = f"for {size} latents at ±{level:g} "
-        if close(found, -wanted):
-            raise Wrong(told + "the sign is the wrong way round: how far *below* the typical one, so positive far out.")
-        if close(found, 2 * wanted):
-            raise Wrong(told + "you are off by a factor of two: the exponent of a normal density is −|z|² / 2.")
-        if close(found, 0.5 * z.square().sum()):
-            raise Wrong(
-                told + "you compare with the density at the origin. It is the highest, but no draw is there: compare with |z| = √Z."
-            )
-        if close(found, 0.5 * (z.norm() - size**0.5) ** 2) or close(found, 0.5 * (z.norm() - size**0.5)):
-            raise Wrong(told + "you subtract radii; the density falls with their squares: ½ (|z|² − Z).")
-        raise Wrong(told + f"yours is {found.item():.4g}, not {wanted.item():.4g}. Only −|z|²/2 differs between the two densities.")
+def ball(n, size, inner, outer, generator, power=1, noise=torch.randn, dtype=torch.float64):
+    share, eps = (draw(*s, generator=generator, dtype=dtype) for draw, s in ((torch.rand, (n, 1)), (noise, (n, size))))
+    if noise is torch.rand:
+        eps -= 0.5
+    return (inner**power + share * (outer**power - inner**power)) ** (1 / power) * eps / eps.norm(dim=1, keepdim=True)
 
 
-@exercise("09.2", "thick_shell")
+@exercise(
+    "09.2",
+    "thick_shell",
+    slips={
+        "some points are the same: draw n different ones.": lambda n, size, *given: ball(1, size, *given, size).repeat(n, 1),
+        "is more than a float32 can hold. Compute in float64.": lambda n, size, *given: ball(
+            n, size, *given, size, dtype=torch.float32
+        ),
+        "radii reach from": lambda n, size, inner, outer, generator: torch.randn(n, size, generator=generator),
+        "the points lie on one side": lambda *given: ball(*given, given[1]).abs(),
+        "the *radius* is even, so the inside is too crowded": ball,
+        "the points are not evenly spread by volume": lambda *given: ball(*given, given[1] / 2),
+        "points of a cube prefer its corners": lambda *given: ball(*given, given[1], torch.rand),
+    },
+)
 def shell(answer) -> None:
     """The radius to the power of the dimension is uniform (Kolmogorov–Smirnov); the directions have no preference."""
     n = 4000
@@ -60,10 +79,7 @@ def shell(answer) -> None:
         if r.min() < inner - 1e-4 or r.max() > outer + 1e-4:
             raise Wrong(told + f"radii reach from {r.min():.3g} to {r.max():.3g}.")
         if z.mean(0).abs().max() > 6 * outer / (size * n) ** 0.5:
-            raise Wrong(
-                told
-                + "the points lie on one side: the direction of a *normal* vector has no preference, that of a uniform one has."
-            )
+            raise Wrong(told + "the points lie on one side: a *normal* vector's direction has no preference, a uniform one's has.")
         volume = (r**size - inner**size) / (outer**size - inner**size)
         if kstest(volume.numpy(), "uniform").pvalue < 1e-6:
             if kstest(((r - inner) / (outer - inner)).numpy(), "uniform").pvalue > 1e-6:
@@ -72,75 +88,116 @@ def shell(answer) -> None:
         corner = (z / r[:, None]).abs().pow(4).mean() * size * (size + 2) / 3  # 1 for even directions
         if abs(corner - 1) > 0.1:
             raise Wrong(
-                told + "some directions are preferred. Divide a normal vector by its length; points of a cube prefer its corners."
+                told + "some directions are preferred: points of a cube prefer its corners. Use a normal vector's direction."
             )
 
 
-@exercise("09.3", "one_sided_region")
+def halves(n, size, level, generator):
+    """Return a right answer."""
+    return (1 if level > 0 else -1) * torch.randn(n, size, generator=generator).abs()
+
+
+@exercise(
+    "09.3",
+    "one_sided_region",
+    right=halves,
+    bug={"All points are the same one.": lambda n, size, level, generator: torch.full((n, size), level)},
+    slips={
+        "some coordinates are on the other side of 0.": lambda n, size, level, g: torch.randn(n, size, generator=g),
+        "all points are on the other side of 0.": lambda n, size, level, g: torch.randn(n, size, generator=g).abs(),
+        "where the prior has none": lambda n, size, level, g: level + 0.1 * torch.randn(n, size, generator=g),
+        "yours has another distribution.": lambda n, size, level, g: level * torch.rand(n, size, generator=g) / abs(level),
+        "all points have the same radius": lambda n, size, *given: (
+            size**0.5 * torch.nn.functional.normalize(halves(n, size, *given))
+        ),
+        "some points are the same": lambda n, *given: halves(n // 2, *given).repeat(2, 1),
+        "the coordinates of your points depend on each other": lambda *given: halves(*given).sort(dim=0).values,
+        "the coordinates of each point rise or fall": lambda *given: halves(*given).sort(dim=1).values,
+    },
+)
 def one_sided(answer) -> None:
     """Each coordinate is half normal: its distribution, its side, and its independence of the others."""
     n, size = 3000, 64
     for level in (2.0, -1.0):
         z = points(answer, n, size, level, rng(3), n=n, size=size)
-        if (z == z[0, 0]).all() or len(z.unique(dim=0)) == 1:
+        different = len(z.unique(dim=0))
+        if different == 1:
             raise StillThere("All points are the same one.")
-        if len(z.unique(dim=0)) < n:
+        if different < n:
             raise Wrong("some points are the same: the region has room for n different ones.")
         if not (z * level >= 0).all():
-            if (z * level < 0).all():
-                raise Wrong(f"for level {level:g} all points are on the other side of 0.")
-            raise Wrong(f"for level {level:g} some coordinates are on the other side of 0.")
-        radius = z.norm(dim=1).mean()
-        if radius > 1.2 * size**0.5:
-            raise Wrong(f"the points lie at radius {radius:.1f}, where the prior has none: its draws lie at {size**0.5:.0f}.")
+            count = "all points" if (z * level < 0).all() else "some coordinates"
+            raise Wrong(f"for level {level:g} {count} are on the other side of 0.")
+        radius = z.norm(dim=1)
+        if radius.mean() > 1.2 * size**0.5:
+            raise Wrong(
+                f"the points lie at radius {radius.mean():.1f}, where the prior has none: its samples lie at {size**0.5:.0f}."
+            )
         if kstest(z.abs().flatten()[::7].numpy(), "halfnorm").pvalue < 1e-6:
-            raise Wrong("a coordinate of a prior draw that has the right sign is half normal; yours has another distribution.")
-        if z.norm(dim=1).std() < 0.3:
-            raise Wrong("all points have the same radius; the prior's draws vary by about 0.7.")
+            raise Wrong("a coordinate of a prior sample that has the right sign is half normal; yours has another distribution.")
+        if radius.std() < 0.3:
+            raise Wrong("all points have the same radius; that of the prior's samples varies by about 0.7.")
+        if z.abs().mean(0).std() > 0.05:
+            raise Wrong("the coordinates of each point rise or fall along the row; every one has the same distribution.")
+        if kstest(radius.numpy(), chi(size).cdf).pvalue < 1e-6 or (torch.corrcoef(z.T) - torch.eye(size)).abs().max() > 0.15:
+            raise Wrong("the coordinates of your points depend on each other; they are independent under the prior.")
 
 
-@exercise("09.4", "smile_vector")
-def smile(answer) -> None:
-    """Against the means over the groups, computed with weights, in groups of unequal size."""
-    for seed, share in ((1, 0.3), (2, 0.7)):
-        mu = torch.randn(200, 12, generator=rng(seed), dtype=torch.float64) + torch.arange(200)[:, None] / 50
-        smiling = (torch.rand(200, generator=rng(seed + 9)) < share).long()
-        weight = smiling.double()
-        wanted = (weight @ mu) / weight.sum() - ((1 - weight) @ mu) / (1 - weight).sum()
-        found = returned(answer, mu, smiling, like=wanted, what="the vector")
-        if close(found, wanted):
-            continue
-        if close(found, mu[smiling].mean(0) - mu[1 - smiling].mean(0)):
-            raise StillThere("The result depends on the first two people only.")
-        if close(found, -wanted):
-            raise Wrong("you take the smile away: those who smile minus those who do not.")
-        if close(found, (weight @ mu - (1 - weight) @ mu) / len(mu)):
-            raise Wrong("each group's sum has to be divided by the size of *that* group.")
-        if close(found, (weight @ mu) / weight.sum() - mu.mean(0)):
-            raise Wrong("that is the smiling ones minus *everybody*; it points the right way, but is too short.")
-        raise Wrong("that is not the difference of the two groups' means. What does mu[t] do when t is bool, and when it is int64?")
+def groups(seed: int, share: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return codes (200, 12) that drift, and whether each smiles, 1 or 0."""
+    mu = torch.randn(200, 12, generator=rng(seed), dtype=torch.float64) + torch.arange(200)[:, None] / 50
+    return mu, (torch.rand(200, generator=rng(seed + 9)) < share).long()
 
 
-@exercise("09.5", "without")
-def left_alone(answer) -> None:
-    """Against the condition itself, in a space that is far from round; the change must be along o only."""
-    for seed in (1, 2, 3):
-        d, o = torch.randn(2, 10, generator=rng(seed), dtype=torch.float64)
-        root = torch.randn(10, 10, generator=rng(seed + 20), dtype=torch.float64)
-        C = root @ root.T + 0.1 * torch.eye(10)
-        read = torch.linalg.solve(C, o)
-        wanted = d - o * (read @ d) / (read @ o)
-        found = returned(answer, d, o, C, like=wanted, what="the direction")
-        if close(found, wanted):
-            continue
-        if close(found, d - o * (o @ d) / (o @ o)):
-            raise Wrong("that is the plain right angle, o · v = 0; the reading oᵀ C⁻¹ z still moves. Where does C come in?")
-        if close(found, d - o * (o @ C @ d) / (o @ C @ o)):
-            raise Wrong("you use C where C⁻¹ belongs: torch.linalg.solve(C, o) is C⁻¹ o.")
-        if close(found, d - read * (read @ d) / (read @ read)):
-            raise Wrong("the reading stays, but you subtract a multiple of C⁻¹ o; subtract a multiple of o itself.")
-        if close(found, d - o * (read @ d)):
-            raise Wrong("the multiple is not divided by oᵀ C⁻¹ o.")
-        raise Wrong(
-            f"the reading oᵀ C⁻¹ v should be 0, but is {(read @ found).item():.3g}; or you subtracted something that is no multiple of o."
-        )
+exercise(
+    "09.4",
+    "smile_vector",
+    right=lambda mu, s: (s.double() @ mu) / s.sum() - ((1 - s).double() @ mu) / (1 - s).sum(),
+    cases=[groups(1, 0.3), groups(2, 0.7)],
+    what="the vector",
+    hint="It is the difference of the two groups' means. What does mu[t] do when t is bool, and when it is int64?",
+    bug={"The result depends on the first two people only.": lambda mu, s: mu[s].mean(0) - mu[1 - s].mean(0)},
+    slips={
+        "you take the smile away: those who smile minus those who do not.": lambda mu, s: mu[s == 0].mean(0) - mu[s == 1].mean(0),
+        "each group's sum has to be divided by the size of *that* group.": lambda mu, s: (
+            (mu[s == 1].sum(0) - mu[s == 0].sum(0)) / len(mu)
+        ),
+        "that is the smiling ones minus *everybody*; it points the right way, but is too short.": lambda mu, s: (
+            mu[s == 1].mean(0) - mu.mean(0)
+        ),
+    },
+)
+
+
+def directions(seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return two directions (10,) and a covariance (10, 10) that is far from round."""
+    d, o = torch.randn(2, 10, generator=rng(seed), dtype=torch.float64)
+    root = torch.randn(10, 10, generator=rng(seed + 20), dtype=torch.float64)
+    return d, o, root @ root.T + 0.1 * torch.eye(10)
+
+
+def minus(removed, read):
+    """Return d minus a multiple of `removed`, so that read · v = 0; both are functions of o and C."""
+    return lambda d, o, C: d - removed(o, C) * (read(o, C) @ d) / (read(o, C) @ removed(o, C))
+
+
+def own(o, C):
+    return o
+
+
+exercise(
+    "09.5",
+    "without",
+    right=minus(own, lambda o, C: C.inverse() @ o),
+    cases=[directions(seed) for seed in (1, 2, 3)],
+    what="the direction",
+    hint="The reading oᵀ C⁻¹ v should be 0, and what you subtract a multiple of o.",
+    slips={
+        "that is the plain right angle, o · v = 0; the reading oᵀ C⁻¹ z still moves. Where does C come in?": minus(own, own),
+        "you use C where C⁻¹ belongs: torch.linalg.solve(C, o) is C⁻¹ o.": minus(own, lambda o, C: C @ o),
+        "the reading stays, but you subtract a multiple of C⁻¹ o; subtract a multiple of o itself.": minus(
+            lambda o, C: torch.linalg.solve(C, o), lambda o, C: torch.linalg.solve(C, o)
+        ),
+        "the multiple is not divided by oᵀ C⁻¹ o.": lambda d, o, C: d - o * (torch.linalg.solve(C, o) @ d),
+    },
+)

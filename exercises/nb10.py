@@ -1,153 +1,195 @@
-"""The checks of notebook 10's exercises; each compares an answer with an oracle and says what is wrong with it."""
+"""The exercises of notebook 10: cases, right functions, and wrong ones with what a student is told of them."""
 
-from __future__ import annotations
-
-import numpy as np
 import torch
 from scipy.stats import norm
 
-from exercises import StillThere, Wrong, close, exercise, returned
-from helpers import latent
+from exercises import exercise
+
+rng = torch.Generator().manual_seed(10)
 
 
-@exercise("10.1", "along")
-def along(answer) -> None:
-    """Against distances and directions that are known, for directions of several lengths."""
-    generator = torch.Generator().manual_seed(10)
-    for length in (1.0, 3.0, 0.2):
-        z, u = torch.randn(2, 7, generator=generator, dtype=torch.float64)
-        u, t = length * u / u.norm(), torch.linspace(-3, 3, 5, dtype=torch.float64)
-        wanted = torch.stack([z + distance * u / length for distance in t])
-        found = returned(answer, z, u, t, like=wanted, what="the row of points")
-        if close(found, wanted):
-            continue
-        if close(found, z + t[:, None] * u):
-            raise Wrong(f"for |u| = {length:g} the points lie {length:g} times too far away; divide the direction by its length.")
-        if close(found, t[:, None] * u / length):
-            raise Wrong("these points lie around the origin; start at z.")
-        if close(found.flip(0), wanted):
-            raise Wrong("the row runs backwards.")
-        if close(found, z + t[:, None] * u / length**2):
-            raise Wrong("you divided by the squared length; once is enough.")
-        raise Wrong("the points are not z + t u / |u|.")
+def along(z, u, t):
+    return torch.stack([z + distance * u / u.norm() for distance in t])
 
 
-@exercise("10.2", "top_latents")
-def top(answer) -> None:
-    """Against the helper, on posteriors, some wider than the prior, where each slip gives another order."""
+def line(length: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return a code (7,), a direction of this length, and distances (5,)."""
+    z, u = torch.randn(2, 7, generator=rng, dtype=torch.float64)
+    return z, length * u / u.norm(), torch.linspace(-3, 3, 5, dtype=torch.float64)
+
+
+exercise(
+    "10.1",
+    "along",
+    right=along,
+    cases=[line(length) for length in (1.0, 3.0, 0.2)],
+    what="the row of points",
+    slips={
+        "the points lie |u| times too far away; divide the direction by its length.": lambda z, u, t: z + t[:, None] * u,
+        "these points lie around the origin; start at z.": lambda z, u, t: along(0 * z, u, t),
+        "the row runs backwards.": lambda z, u, t: along(z, -u, t),
+        "you divided by the squared length; once is enough.": lambda z, u, t: z + t[:, None] * u / (u @ u),
+    },
+)
+
+
+def posteriors() -> tuple[torch.Tensor, torch.Tensor]:
+    """Return mu and log-variances (400, 9), some wider than the prior, for which each slip gives another order."""
     generator = torch.Generator().manual_seed(26)
     scale, narrow = torch.rand(2, 9, generator=generator)
     mu = 3 * scale * torch.randn(400, 9, generator=generator) + torch.tensor([0, 0, 6.0, 0, 0, -3, 0, 0, 0])
     logvar = 1.5 - 6 * narrow + 0.2 * torch.randn(400, 9, generator=generator)
-    order = latent.ranked_by_kl(mu, logvar)
-    logvar[:, order[-1]] = 0.0  # a latent that says nothing, whatever its rank under a wrong formula
-    mu[:, order[-1]] = 0.0
-    order = latent.ranked_by_kl(mu, logvar)
-    sigma_kl = (mu**2 + (0.5 * logvar).exp() - 1 - logvar).mean(0)
-    squared_kl = (mu**2 + (2 * logvar).exp() - 1 - logvar).mean(0)
-    logsigma_kl = (mu**2 + (2 * logvar).exp() - 1 - 2 * logvar).mean(0)
-    for k in (9, 3, 1):
-        wanted = order[:k]
-        found = returned(answer, mu, logvar, k, like=wanted, what="the row of latents").long()
-        if torch.equal(found, wanted):
-            continue
-        if torch.equal(found, order.flip(0)[:k]):
-            raise Wrong("that is the other end: the latents with least KL.")
-        if torch.equal(found, order[:k].flip(0)):
-            raise Wrong("these are the right latents in the wrong order; most KL first.")
-        if torch.equal(found, mu.square().mean(0).argsort(descending=True)[:k]):
-            raise Wrong("you rank by the size of mu. The width of the zones counts as much: log sigma² is in the KL, too.")
-        if torch.equal(found, mu.mean(0).abs().argsort(descending=True)[:k]):
-            raise Wrong("you rank by the mean of mu; the mean over pictures is taken of the KL, not of mu.")
-        if torch.equal(found, mu.var(0).argsort(descending=True)[:k]):
-            raise Wrong("you rank by the variance of mu over pictures, which finds active units; the KL has three more parts.")
-        if torch.equal(found, (mu.square() + logvar.exp() - 1).mean(0).argsort(descending=True)[:k]):
-            raise Wrong("the part - log sigma² is missing; narrow zones are what costs most.")
-        if torch.equal(found, sigma_kl.argsort(descending=True)[:k]):
-            raise Wrong("exp(logvar / 2) is sigma; the KL has the variance.")
-        if any(torch.equal(found, kl.argsort(descending=True)[:k]) for kl in (squared_kl, logsigma_kl)):
-            raise Wrong("exp(logvar) is the variance already; you took it for sigma and squared it.")
-        raise Wrong(f"for k = {k} yours are {found.tolist()}, but most KL have {wanted.tolist()}.")
+    least = (mu**2 + logvar.exp() - 1 - logvar).mean(0).argmin()
+    logvar[:, least] = mu[:, least] = 0.0  # a latent that says nothing, whatever its rank under a wrong formula
+    return mu, logvar
 
 
-@exercise("10.3", "strongest")
-def strongest(answer) -> None:
-    """Against a world whose effects are known: one latent's large ones cancel, another's depend on where it is set."""
+def ranked(size):
+    """Return the answer that ranks latents by a size (Z,), a function of mu and logvar."""
+    return lambda mu, logvar, k: size(mu, logvar).argsort(descending=True)[:k]
+
+
+def nats(scale=1.0, twice=1.0):
+    """Return the KL with exp(scale · logvar) and twice · logvar in place of both."""
+    return lambda mu, logvar: (mu**2 + (scale * logvar).exp() - 1 - twice * logvar).mean(0)
+
+
+exercise(
+    "10.2",
+    "top_latents",
+    right=ranked(nats()),
+    cases=[(*posteriors(), k) for k in (9, 3, 1)],
+    what="the row of latents",
+    hint="Average ½ (mu² + sigma² - 1 - log sigma²) over images, and count latents from 0.",
+    slips={
+        "that is the other end: the latents with least KL.": ranked(lambda mu, logvar: -nats()(mu, logvar)),
+        "these are the right latents in the wrong order; most KL first.": lambda *given: ranked(nats())(*given).flip(0),
+        "you rank by the size of mu. The width of the posteriors counts as much: log sigma² is in the KL, too.": ranked(
+            lambda mu, logvar: mu.square().mean(0)
+        ),
+        "you rank by the mean of mu; the mean over images is taken of the KL, not of mu.": ranked(
+            lambda mu, logvar: mu.mean(0).abs()
+        ),
+        "you rank by the variance of mu over images, which finds active units; the KL has three more parts.": ranked(
+            lambda mu, logvar: mu.var(0)
+        ),
+        "the part - log sigma² is missing; narrow posteriors are what costs most.": ranked(nats(twice=0)),
+        "exp(logvar / 2) is sigma; the KL has the variance.": ranked(nats(scale=0.5)),
+        "exp(logvar) is the variance already; you squared it.": ranked(nats(scale=2)),
+        "exp(logvar) is the variance already; you took logvar for log sigma.": ranked(nats(scale=2, twice=2)),
+    },
+)
+
+
+def world() -> tuple:
+    """Return a decoder, codes and a measure whose effects are known: latent 2's cancel, latent 1's depend on where it is set."""
     weights = torch.tensor([0.5, -1.5, 0.0, 1.0, 0.2], dtype=torch.float64)
-    points = torch.randn(50, 5, generator=torch.Generator().manual_seed(12), dtype=torch.float64)
-    points[:, 2] = torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(25) * 3
-    points[:, 4] = points[:, 2].sign()  # the sign that latent 2's effect has, picture by picture
-    points[:, 1] += 1 - points[:, 1].mean()
+    z = torch.randn(50, 5, generator=rng, dtype=torch.float64)
+    z[:, 2] = torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(25) * 3
+    z[:, 4] = z[:, 2].sign()  # the sign of latent 2's effect, image by image
+    z[:, 1] += 1 - z[:, 1].mean()
+    return lambda z: z, z, lambda z: z @ weights - 0.25 * z[:, 1] ** 2 + 4 * z[:, 2] * z[:, 4].sign()
 
-    def draw(z):
-        return z
 
-    def measure(z):
-        return z @ weights - 0.25 * z[:, 1] ** 2 + 4 * z[:, 2] * z[:, 4].sign()
+def strongest(size=lambda changes: changes.mean(1).abs(), unit=1.0, move=None, copy=torch.clone, signed=True):
+    """Return an answer to 10.3 that is right but for what is named."""
 
-    kept = points.clone()
-    value = answer(draw, points, measure)
-    if value is None or value is ...:
-        raise NotImplementedError
-    if not torch.equal(points, kept):
-        raise Wrong("you changed the codes that you were given, so that the next latent starts from other points; work on a copy.")
-    try:
-        which, change = int(value[0]), float(value[1])
-    except (TypeError, ValueError, IndexError):
-        raise Wrong("return two things: the number of the latent, and the mean change.") from None
-    if which in (2, 4):
-        raise Wrong(
-            f"latent {which} has large effects of either sign, which cancel: take the mean over codes first, and its size afterwards."
+    def answer(draw, points, measure):
+        changes = []
+        for dim in range(points.shape[1]):
+            measured = []
+            for value in (-2.0, 2.0):
+                moved = copy(points)
+                moved[:, dim] = moved[:, dim] + value if move else value
+                measured.append(measure(draw(moved)))
+            changes.append((measured[1] - measured[0]) / unit)
+        changes = torch.stack(changes)
+        best = size(changes).argmax()
+        return int(best), float(changes[best].mean() if signed else changes[best].mean().abs())
+
+    return answer
+
+
+exercise(
+    "10.3",
+    "strongest",
+    right=strongest(),
+    cases=[world()],
+    what="the pair of latent and mean change",
+    hint="Set one latent to -2 and to 2, and leave the others as they are. Return the number of the latent, and the mean change.",
+    keep=True,
+    slips={
+        "latent 2 has large effects of either sign, which cancel: take the mean over codes first, and its size afterwards.": strongest(
+            lambda changes: changes.abs().mean(1)
+        ),
+        "latent 3 has the largest *positive* change; latent 1 a larger one downwards. Compare sizes.": strongest(
+            lambda changes: changes.mean(1)
+        ),
+        "the size is right, but the sign is lost: the measure goes down as the latent goes up.": strongest(signed=False),
+        "you move the latent by 2 from where it is; here it is set to -2 and to 2, wherever it was.": strongest(move=True),
+        "that is the change per unit; asked for is the one from -2 to 2.": strongest(unit=4.0),
+        "you changed the codes that you were given, so that the next latent starts from other codes; work on a copy.": strongest(
+            copy=lambda points: points
+        ),
+    },
+)
+
+
+def quantiles(share):
+    """Return the answer with the normal quantiles of these shares, a function of n."""
+    return lambda n: torch.special.ndtri(share(n))
+
+
+exercise(
+    "10.4",
+    "equal_shares",
+    right=lambda n: norm.ppf([(i + 0.5) / n for i in range(n)]),
+    cases=[(n,) for n in (15, 1, 8)],
+    what="the row of quantiles",
+    hint="The median of share i, counted from 0, is the quantile (i + ½) / n.",
+    bug={
+        "The first and the last value are infinite, and no decoder answers there.": quantiles(
+            lambda n: torch.linspace(0, 1, n, dtype=torch.float64)
         )
-    if which == 3:
-        raise Wrong("latent 3 has the largest *positive* change; latent 1 a larger one downwards. Compare sizes.")
-    if which != 1:
-        raise Wrong(f"the strongest is latent 1, not {which}. Set one latent to -2 and to 2, and leave the others as they are.")
-    if np.isclose(change, 6.0):
-        raise Wrong("the size is right, but the sign is lost: the measure goes down as the latent goes up.")
-    if np.isclose(change, -8.0):
-        raise Wrong("you move the latent by 2 from where it is; here it is set to -2 and to 2, wherever it was.")
-    if np.isclose(change, -1.5):
-        raise Wrong("that is the change per unit; asked for is the one from -2 to 2.")
-    if not np.isclose(change, -6.0):
-        raise Wrong(f"the latent is right, but its mean change is -6 here, not {change:.4g}.")
+    },
+    slips={
+        "these cut the prior into n + 1 shares; finite, but not the medians of n equal ones: (i + ½) / n.": quantiles(
+            lambda n: torch.arange(1, n + 1, dtype=torch.float64) / (n + 1)
+        ),
+        "these are equal steps; the shares of the prior between them are not.": lambda n: torch.linspace(-3, 3, n) * (n > 1),
+        "half a share must lie below the first value and half a share above the last; clipping the ends does not do that.": quantiles(
+            lambda n: torch.linspace(0, 1, n, dtype=torch.float64).clamp(0.01, 0.99)
+        ),
+    },
+)
 
 
-@exercise("10.4", "equal_shares")
-def shares(answer) -> None:
-    """Against SciPy's normal quantiles."""
-    for n in (15, 1, 8):
-        wanted = torch.from_numpy(norm.ppf((np.arange(n) + 0.5) / n))
-        found = returned(answer, n, like=wanted, what="the row of places")
-        if not found.isfinite().all():
-            raise StillThere("The first and the last place are infinite, and no decoder answers there.")
-        if close(found, wanted):
-            continue
-        if n > 1 and close(found, torch.from_numpy(norm.ppf(np.arange(1, n + 1) / (n + 1)))):
-            raise Wrong("these cut the prior into n + 1 shares; finite, but not the medians of n equal ones: (i + ½) / n.")
-        if n > 1 and not close(found, -found.flip(0)):
-            raise Wrong("the row is not symmetric about zero.")
-        if n > 1 and close(found.diff(), found.diff()[:1].expand(n - 1)):
-            raise Wrong("these are equal steps; the shares of the prior between them are not.")
-        if n > 1 and abs(norm.cdf(found[0].item()) - 0.5 / n) > 1e-6:
-            raise Wrong(
-                "half a share must lie below the first place and half a share above the last; clipping the ends does not do that."
-            )
-        raise Wrong(f"for n = {n} these are not the medians of n equal shares of N(0, 1).")
+def row(z, dim, t):
+    return torch.stack([torch.cat([z[:dim], value[None], z[dim + 1 :]]) for value in t])
 
 
-@exercise("10.5", "row_of_codes")
-def row(answer) -> None:
-    """Against the helper; the code that goes in must come out as it was."""
-    z, t = torch.randn(6, generator=torch.Generator().manual_seed(13)), torch.linspace(-3, 3, 13)
-    for dim in (2, 5):
-        mine, wanted = z.clone(), latent.traversal(z, dim, t)
-        found = returned(lambda dim, t, mine=mine: answer(mine, dim, t), dim, t, like=wanted, what="the row of codes")
-        if close(found, wanted[-1:].expand_as(wanted)):
-            raise StillThere("All thirteen codes are the last one.")
-        if close(found, z + (t[:, None] * torch.eye(6)[dim])):
-            raise Wrong("you add t to the latent; here it is set to t.")
-        if not close(found, wanted):
-            raise Wrong(f"the codes are not copies of z with latent {dim} set to each value of t.")
-        if not torch.equal(mine, z):
-            raise Wrong("the row is right, but the code that you were given has changed; work on copies.")
+def last_only(z, dim, t):
+    z[dim] = t[-1]
+    return z.repeat(len(t), 1)
+
+
+def row_in_place(z, dim, t):
+    z[dim] = 0.0
+    return row(z, dim, t)
+
+
+exercise(
+    "10.5",
+    "row_of_codes",
+    right=row,
+    cases=[(torch.randn(6, generator=rng), dim, torch.linspace(-3, 3, 13)) for dim in (2, 5)],
+    what="the row of codes",
+    hint="Each row is a copy of z with one latent set to a value of t.",
+    keep=True,
+    bug={"All thirteen codes are the last one.": last_only},
+    slips={
+        "all codes are still the last one; copy z for each value of t.": lambda z, dim, t: last_only(z.clone(), dim, t),
+        "you add t to the latent; here it is set to t.": lambda z, dim, t: z + t[:, None] * torch.eye(len(z))[dim],
+        "the row is right, but the code that you were given has changed; work on copies.": row_in_place,
+    },
+)

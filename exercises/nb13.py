@@ -1,45 +1,54 @@
-"""The checks of notebook 13's exercises; each compares an answer with an oracle and says what is wrong with it."""
-
-from __future__ import annotations
+"""The exercises of notebook 13: cases, right functions, and wrong ones with what a student is told of them."""
 
 import torch
 
-from exercises import StillThere, Wrong, close, exercise, returned
-from helpers.robustness import projected
+from exercises import Wrong, close, exercise, returned
 
 
-def generator(seed: int) -> torch.Generator:
-    """Return a seeded generator."""
+def rng(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@exercise("13.1", "mean_apart")
-def apart(answer) -> None:
-    """Against all pairs, one by one, of few and of many points with a mean far from zero."""
-    for n, size in ((4, 3), (60, 7)):
-        points = 5 + 2 * torch.randn(n, size, generator=generator(n), dtype=torch.float64)
-        wanted = torch.pdist(points).square().mean()
-        found = returned(answer, points, like=wanted, what="the mean squared distance")
-        if close(found, wanted):
-            continue
-        if close(found, wanted * (n - 1) / n):
-            raise Wrong(
-                "a little too small: you counted each row's distance to itself, or divided the variance by N instead of N - 1."
-            )
-        if close(2 * found, wanted):
-            raise Wrong("exactly half: a - b varies by the variance of a *plus* that of b.")
-        if close(size * found, wanted):
-            raise Wrong("you averaged over the latents; a squared distance is their sum.")
-        if close(found, torch.pdist(points).mean()):
-            raise Wrong("that is the mean distance; asked for is the mean of its square.")
-        raise Wrong(f"for {n} rows yours is {found.item():.4g}, and the mean over all pairs {wanted.item():.4g}.")
+def apart(points):
+    return torch.pdist(points).square().mean()
 
 
-@exercise("13.2", "worst_nudge")
+exercise(
+    "13.1",
+    "mean_apart",
+    right=apart,
+    cases=[(5 + 2 * torch.randn(n, size, generator=rng(n), dtype=torch.float64),) for n, size in ((4, 3), (60, 7))],
+    what="the mean squared distance",
+    slips={
+        "a little too small: you counted each row's distance to itself, or divided the variance by N instead of N - 1.": lambda points: (
+            2 * points.var(0, correction=0).sum()
+        ),
+        "exactly half: a - b varies by the variance of a *plus* that of b.": lambda points: points.var(0).sum(),
+        "you averaged over the latents; a squared distance is their sum.": lambda points: 2 * points.var(0).mean(),
+        "that is the mean distance; asked for is the mean of its square.": lambda points: torch.pdist(points).mean(),
+    },
+)
+
+
+def singular(which, full=True):
+    return lambda J, epsilon: epsilon * torch.linalg.svd(J, full_matrices=full).Vh[which]
+
+
+@exercise(
+    "13.2",
+    "worst_nudge",
+    right=(singular(0), lambda J, epsilon: -singular(0)(J, epsilon)),
+    slips={
+        "its length is": lambda J, epsilon: singular(0)(J, 1.0),
+        "this direction moves the output least": singular(-1),
+        "moves the output least; singular values come largest first.": singular(-1, full=False),
+        "is possible. Which directions does J stretch most?": lambda J, epsilon: epsilon * J.sum(0) / J.sum(0).norm(),
+    },
+)
 def nudge(answer) -> None:
     """Against the largest singular value: the length must be epsilon, and the output must move by epsilon times it."""
     for seed, epsilon in ((1, 0.5), (2, 3.0)):
-        J = torch.randn(4, 9, generator=generator(seed), dtype=torch.float64)
+        J = torch.randn(4, 9, generator=rng(seed), dtype=torch.float64)
         found = returned(answer, J, epsilon, like=torch.zeros(9), what="eta")
         values = torch.linalg.svdvals(J)
         length, reach = found.norm(), (J @ found).norm()
@@ -49,93 +58,123 @@ def nudge(answer) -> None:
             continue
         if close(reach, epsilon * values[-1]) or reach < 1e-6:
             raise Wrong("this direction moves the output least; singular values come largest first.")
-        if reach < epsilon * values[0]:
-            raise Wrong(
-                f"it moves the output by {reach.item():.4g}, but {(epsilon * values[0]).item():.4g} is possible. Which directions does J stretch most?"
-            )
-
-
-@exercise("13.3", "sign_attack")
-def attack(answer) -> None:
-    """Against the same steps with the helper's projection after each, on a score in which pixels pull on each other."""
-    x = torch.rand(6, 1, 5, 5, generator=generator(3), dtype=torch.float64).round(decimals=1)
-    W = torch.randn(8, 25, generator=generator(4), dtype=torch.float64)
-    for epsilon, steps in ((0.1, 10), (0.4, 3)):
-        start = projected(
-            x + epsilon * torch.randn(x.shape, generator=generator(5), dtype=torch.float64).sign(), x, epsilon, "linf"
-        )
-
-        def score(images, epsilon=epsilon):
-            return -((images - x).flatten(1) @ W.T - 10 * epsilon).square().sum(1)
-
-        wanted = start
-        for _ in range(steps):
-            wanted = wanted.detach().requires_grad_()
-            (gradient,) = torch.autograd.grad(score(wanted).sum(), wanted)
-            wanted = projected(wanted.detach() + epsilon / 4 * gradient.sign(), x, epsilon, "linf")
-        found = returned(answer, score, x, start, epsilon, steps, like=x, what="the attacked batch")
-        far, out = (found - x).abs().max().item(), max(-found.min().item(), found.max().item() - 1)
-        if far > epsilon + 1e-6 and out > 1e-6:
-            raise StillThere(f"Some pixel moved by {far:.2f} where {epsilon:g} is allowed, and some lie outside [0, 1].")
-        if far > epsilon + 1e-6:
-            raise Wrong(
-                f"the pictures are in [0, 1], but some pixel moved by {far:.2f} where {epsilon:g} is allowed: bound the way from x, not the step."
-            )
-        if out > 1e-6:
-            raise Wrong("the budget is kept, but some pixels lie outside [0, 1]: nobody can show such a picture.")
-        if not close(found, wanted):
-            if close(found, x):
-                raise Wrong("nothing was changed at all; begin at `start`, and step along the sign of the gradient.")
-            if score(found).sum() < score(start).sum():
-                raise Wrong("the score has fallen below that of the start: go up the gradient, not down.")
-            raise Wrong(
-                "budget and range are kept, but the result differs: project after every step, not once at the end, and leave start and step as they were."
-            )
-
-
-@exercise("13.4", "relative_move")
-def move(answer) -> None:
-    """Against sums over latents, with latents repeated, which changes no ratio of squared distances."""
-    z = 4 + torch.randn(30, 5, generator=generator(6), dtype=torch.float64)
-    z_tilde = z + 0.3 * torch.randn(30, 5, generator=generator(7), dtype=torch.float64)
-    for copies in (1, 4):
-        a, b = z.repeat(1, copies), z_tilde.repeat(1, copies)
-        wanted = (a - b).square().sum(1).mean() / torch.pdist(a).square().mean()
-        found = returned(answer, a, b, like=wanted, what="the ratio")
-        if close(found, wanted):
-            continue
-        if close(found, wanted / a.shape[1]):
-            raise StillThere("With four copies of every latent the result is a quarter of what it was.")
-        if close(found, wanted * len(a)):
-            raise Wrong("you summed over the pictures as well; sum over latents, and average over pictures.")
-        if close(found, wanted * len(a) / (len(a) - 1)):
-            raise Wrong("the yardstick counts each row's distance to itself; only different rows count.")
-        if close(found, 2 * wanted):
-            raise Wrong("your yardstick is half as long as it should be: different rows are twice the summed variance apart.")
+        possible = (epsilon * values[0]).item()
         raise Wrong(
-            f"for {a.shape[1]} latents yours is {found.item():.4g}, not {wanted.item():.4g}. Sum the squares of each row, then average."
+            f"it moves the output by {reach.item():.4g}, but {possible:.4g} is possible. Which directions does J stretch most?"
         )
 
 
-@exercise("13.5", "robust_share")
-def share(answer) -> None:
-    """Against the median of each picture's draws; some pictures vary so much that the mean misleads."""
-    distances = torch.rand(31, 200, generator=generator(8), dtype=torch.float64) ** 4 * (1 + torch.arange(200) / 50)
-    for r in (0.25, 0.15, 0.1):
-        wanted = (distances.median(0).values <= r).double().mean()
-        found = returned(answer, distances, r, like=wanted, what="the share")
-        if close(found, wanted):
-            continue
-        if close(found, (distances <= r).double().mean()):
-            raise Wrong(
-                "that is the share of all draws; ask for each picture whether more than half of *its* draws are within r, then average."
-            )
-        if close(found, (distances.mean(0) <= r).double().mean()):
-            raise Wrong(
-                "you compared the mean distance with r; the definition asks for more than half of the draws, which is the median."
-            )
-        if close(found, (distances.median(1).values <= r).double().mean()):
-            raise Wrong("you went along the wrong axis: draws are the first, pictures the second.")
-        if close(found, 1 - wanted):
-            raise Wrong("that is the share that is *not* robust.")
-        raise Wrong(f"at r = {r:g} yours is {found.item():.4g}, not {wanted.item():.4g}.")
+x = torch.rand(6, 1, 5, 5, generator=rng(3), dtype=torch.float64).round(decimals=1)
+W = torch.randn(8, 25, generator=rng(4), dtype=torch.float64)
+
+
+def near(x, images, epsilon):
+    """Return images with no pixel further than epsilon from x."""
+    return torch.minimum(torch.maximum(images, x - epsilon), x + epsilon)
+
+
+def attacked(epsilon: float, steps: int) -> tuple:
+    """Return a score in which pixels pull on each other, x, a start, epsilon and the number of steps."""
+    start = near(x, x + epsilon * torch.randn(x.shape, generator=rng(5), dtype=torch.float64).sign(), epsilon).clamp(0, 1)
+    return lambda images: -((images - x).flatten(1) @ W.T - 10 * epsilon).square().sum(1), x, start, epsilon, steps
+
+
+def stepping(mend, sign=1):
+    def attack(score, x, start, epsilon, steps):
+        for _ in range(steps):
+            start = start.detach().requires_grad_()
+            (gradient,) = torch.autograd.grad(score(start).sum(), start)
+            start = mend(start.detach() + sign * epsilon / 4 * gradient.sign(), x, epsilon)
+        return start.detach()
+
+    return attack
+
+
+def projected(images, x, epsilon):
+    return near(x, images, epsilon).clamp(0, 1)
+
+
+def loose(images, x, epsilon):
+    return images
+
+
+exercise(
+    "13.3",
+    "sign_attack",
+    right=stepping(projected),
+    cases=[attacked(0.1, 10), attacked(0.4, 3)],
+    what="the attacked batch",
+    hint="Project after every step, not once at the end, and leave start and step as they were.",
+    bug={"Some pixels moved further than epsilon, and some lie outside [0, 1].": stepping(loose)},
+    slips={
+        "the images are in [0, 1], but some pixels moved further than epsilon: bound the distance from x, not the step.": stepping(
+            lambda images, x, epsilon: images.clamp(0, 1)
+        ),
+        "the budget is kept, but some pixels lie outside [0, 1]: such an image cannot be shown.": stepping(
+            lambda images, x, epsilon: near(x, images, epsilon)
+        ),
+        "nothing was changed at all; begin at `start`, and step along the sign of the gradient.": lambda score, x, *given: x,
+        "the score falls: go up the gradient, not down.": stepping(projected, -1),
+        "project after every step, not once at the end.": lambda score, x, start, epsilon, steps: projected(
+            stepping(loose)(score, x, start, epsilon, steps), x, epsilon
+        ),
+    },
+)
+
+z = 4 + torch.randn(30, 5, generator=rng(6), dtype=torch.float64)
+z_tilde = z + 0.3 * torch.randn(30, 5, generator=rng(7), dtype=torch.float64)
+
+
+def moved(z, z_tilde):
+    return (z - z_tilde).square().sum(1).mean()
+
+
+exercise(
+    "13.4",
+    "relative_move",
+    right=lambda z, z_tilde: moved(z, z_tilde) / apart(z),
+    cases=[(z.repeat(1, copies), z_tilde.repeat(1, copies)) for copies in (1, 4)],
+    what="the ratio",
+    hint="Sum the squares of each row, then average.",
+    bug={
+        "With four copies of every latent the result is a quarter of what it was.": lambda z, z_tilde: (
+            (z - z_tilde).square().mean() / apart(z)
+        )
+    },
+    slips={
+        "you summed over the images as well; sum over latents, and average over images.": lambda z, z_tilde: (
+            (z - z_tilde).square().sum() / apart(z)
+        ),
+        "the denominator counts each row's distance to itself; only different rows count.": lambda z, z_tilde: (
+            moved(z, z_tilde) / torch.cdist(z, z).square().mean()
+        ),
+        "your denominator is half as large as it should be: different rows are twice the summed variance apart.": lambda z, z_tilde: (
+            moved(z, z_tilde) / z.var(0).sum()
+        ),
+    },
+)
+
+distances = torch.rand(31, 200, generator=rng(8), dtype=torch.float64) ** 4 * (1 + torch.arange(200) / 50)
+
+
+def share(middle):
+    return lambda distances, r: (middle(distances) <= r).double().mean()
+
+
+exercise(
+    "13.5",
+    "robust_share",
+    right=share(lambda d: d.median(0).values),
+    cases=[(distances, r) for r in (0.25, 0.15, 0.1)],
+    what="the share",
+    slips={
+        "that is the share of all draws; ask for each image whether more than half of *its* draws are within r, then average.": share(
+            lambda d: d
+        ),
+        "you compared the mean distance with r; the definition asks for more than half of the draws, which is the median.": share(
+            lambda d: d.mean(0)
+        ),
+        "you went along the wrong axis: draws are the first, images the second.": share(lambda d: d.median(1).values),
+        "that is the share that is *not* robust.": lambda d, r: (d.median(0).values > r).double().mean(),
+    },
+)

@@ -1,6 +1,4 @@
-"""The checks of notebook 14's exercises; each compares an answer with an oracle and says what is wrong with it."""
-
-from __future__ import annotations
+"""The exercises of notebook 14: cases, right functions, and wrong ones with what a student is told of them."""
 
 import math
 
@@ -8,113 +6,165 @@ import numpy as np
 import torch
 from scipy import integrate
 
-from exercises import StillThere, Wrong, close, exercise, returned
+from exercises import StillThere, Wrong, exercise, returned
 
 
-@exercise("14.1", "horizon")
-def forecast(answer) -> None:
-    """Against the solution of delta · exp(exponent · n) = size."""
-    for delta, exponent, size in ((1e-9, math.log(2), 1.0), (1e-6, 0.906, 20.0), (1e-3, 0.05, 0.1)):
-        wanted = math.log(size / delta) / exponent
-        found = returned(answer, delta, exponent, size, like=wanted, what="the number of steps")
-        if close(found, wanted):
-            continue
-        told = f"for delta = {delta:g}, exponent = {exponent:.3g}, size = {size:g} "
-        if close(found, -wanted):
-            raise Wrong(told + "your answer is negative: it is log(size / delta), not log(delta / size).")
-        if close(found, wanted / math.log(10)) or close(found, wanted / math.log(2)):
-            raise Wrong(told + "the base of your logarithm is wrong: an exponent in nats goes with the natural one.")
-        if close(found, math.log(1 / delta) / exponent):
-            raise Wrong(told + "you do not use size; the error has to grow from delta to size.")
-        if abs(found.item() - math.ceil(wanted)) < 1e-6:
-            raise Wrong(told + "you rounded; return the float.")
-        raise Wrong(told + f"yours is {found.item():.5g}, not {wanted:.5g}. Solve delta · exp(exponent · n) = size for n.")
-    for exponent in (0.0, -0.3):
-        if answer(1e-9, exponent, 1.0) != math.inf:
-            raise Wrong(f"with an exponent of {exponent:g} an error never grows: return math.inf.")
+def horizon(delta, exponent, size):
+    return math.log(size / delta) / exponent if exponent > 0 else math.inf
 
 
-@exercise("14.2", "skew_tent_exponent")
-def skew(answer) -> None:
-    """Against quadrature of log |slope| over a uniform u."""
-    for a in (0.5, 0.2, 0.9):
-        wanted = integrate.quad(lambda u, a=a: math.log(1 / a if u < a else 1 / (1 - a)), 0, 1, points=[a])[0]
-        halves, bits = -0.5 * (math.log(a) + math.log(1 - a)), wanted / math.log(2)
-        slips = {
-            "the sign is wrong: slopes of 1/a and 1/(1 - a) are above 1, so distances grow.": -wanted,
-            "yours is log 2, which is right for a = ½ alone.": math.log(2),
-            "you gave both branches the same weight; an orbit is on the left one the share a of the time.": halves,
-            "average the natural logarithm of the slope; yours is in bits.": bits,
-        }
-        found = returned(answer, a, like=wanted, what="the exponent")
-        if close(found, wanted):
-            continue
-        for reason, value in slips.items():
-            if close(found, value):
-                raise Wrong(f"for a = {a:g} {reason}")
-        raise Wrong(
-            f"for a = {a:g} yours is {found.item():.4g}, not {wanted:.4g}: log(slope) of each branch, weighted by the time spent there."
-        )
+exercise(
+    "14.1",
+    "horizon",
+    right=horizon,
+    cases=[(1e-9, math.log(2), 1.0), (1e-6, 0.906, 20.0), (1e-3, 0.05, 0.1), (1e-9, 0.0, 1.0), (1e-9, -0.3, 1.0)],
+    what="the number of steps",
+    hint="Solve delta · exp(exponent · n) = size for n.",
+    slips={
+        "your answer is negative: it is log(size / delta), not log(delta / size).": lambda delta, rate, size: (
+            math.log(delta / size) / rate
+        ),
+        "your logarithm has base 10: an exponent in nats goes with the natural one.": lambda delta, rate, size: (
+            math.log10(size / delta) / rate
+        ),
+        "your logarithm has base 2: an exponent in nats goes with the natural one.": lambda delta, rate, size: (
+            math.log2(size / delta) / rate
+        ),
+        "you do not use size; the error has to grow from delta to size.": lambda delta, rate, size: math.log(1 / delta) / rate,
+        "you rounded; return the float.": lambda delta, rate, size: math.ceil(math.log(size / delta) / rate),
+        "with a negative exponent an error never grows: return math.inf.": lambda delta, rate, size: (
+            math.log(size / delta) / rate if rate else math.inf
+        ),
+        "with an exponent of 0 or below an error never grows: return math.inf.": lambda delta, rate, size: (
+            math.log(size / delta) / rate
+        ),
+    },
+)
 
 
-def cubic_walk(x: float) -> float:
-    """The Chebyshev map of degree 3 on [-1, 1]: its exponent is log 3."""
-    return 4 * x**3 - 3 * x
+def mean_log(f, first=lambda a: a):
+    """Return the answer that averages f(slope) of both branches, the first with its weight, a function of a."""
+    return lambda a: first(a) * f(1 / a) + (1 - first(a)) * f(1 / (1 - a))
 
 
-@exercise("14.3", "two_orbit_exponent")
-def two_orbits(answer) -> None:
-    """Against maps of known exponents, one of them contracting, at a length at which finite separations saturate."""
-    maps = {"the logistic map at r = 4": (lambda x: 4 * x * (1 - x), 0.3123, math.log(2), 0.04),
-            "x → 4x³ - 3x": (cubic_walk, 0.2345, math.log(3), 0.06),
-            "x → cos(x) / 2": (lambda x: math.cos(x) / 2, 0.1, math.log(0.5 * math.sin(0.45018361)), 0.02)}  # fmt: skip
-    for name, (step, x0, wanted, room) in maps.items():
-        seen: list[float] = []
-
-        def watched(x: float, step=step, seen=seen) -> float:
-            seen.append(x)
-            return step(x)
-
-        try:
-            found = returned(answer, watched, x0, 4000, like=wanted, what="the exponent").item()
-        except ValueError as error:  # log 0: two orbits that have met
-            if len(seen) >= 8000 and wanted < 0:
-                raise StillThere("Where neighbours come together, their distance reaches 0 and the logarithm fails.") from error
-            raise
-        if abs(found - wanted) < room:
-            continue
-        if wanted > 0 and abs(found) < 0.02:
-            raise StillThere(f"After 4,000 steps of {name} it gives {found:.3f}.")
-        if wanted > 0 and found > 2 and abs(found / 4000 - wanted) < room:
-            raise Wrong("you added the growth of all steps and forgot to divide by their number.")
-        if wanted < 0 < found:
-            raise Wrong(f"{name} draws neighbours together, so its exponent is negative; yours is {found:.3f}.")
-        raise Wrong(
-            f"for {name} it should be {wanted:.3f}, but yours is {found:.3f}. Bring the second orbit back to a distance of delta after every step."
-        )
+exercise(
+    "14.2",
+    "skew_tent_exponent",
+    right=lambda a: integrate.quad(lambda u: math.log(1 / a if u < a else 1 / (1 - a)), 0, 1, points=[a])[0],
+    cases=[(0.5,), (0.2,), (0.9,)],
+    what="the exponent",
+    hint="Take log(slope) of each branch, weighted by the time spent there.",
+    slips={
+        "the sign is wrong: slopes of 1/a and 1/(1 - a) are above 1, so distances grow.": lambda a: -mean_log(math.log)(a),
+        "yours is log 2, which is right for a = ½ alone.": lambda a: math.log(2),
+        "you gave both branches the same weight; an orbit is on the left one the share a of the time.": mean_log(
+            math.log, lambda a: 0.5
+        ),
+        "average the natural logarithm of the slope; yours is in bits.": mean_log(math.log2),
+    },
+)
 
 
-@exercise("14.4", "tent_noise")
+def two_orbits(every=1, floor=1e-300, divide=True):
+    """Return an answer that puts the second orbit back to delta after so many steps."""
+
+    def exponent(step, x0, n, delta=1e-8):
+        x, y, total = x0, x0 + delta, 0.0
+        for i in range(n):
+            x, y = step(x), step(y)
+            if (i + 1) % every == 0 or i + 1 == n:
+                total += math.log(max(abs(y - x), floor) / delta)
+                y = x + delta
+        return total / n if divide else total
+
+    return exponent
+
+
+def unbounded(step, x0, n, delta=1e-8):
+    """Return the exponent as the notebook's code does: neighbours saturate, or meet, and then the logarithm fails."""
+    return two_orbits(n, 0.0)(step, x0, n, delta)
+
+
+exercise(
+    "14.3",
+    "two_orbit_exponent",
+    right=two_orbits(),
+    cases=[
+        (lambda x: 4 * x * (1 - x), 0.3123, 4000),  # log 2
+        (lambda x: 4 * x**3 - 3 * x, 0.2345, 4000),  # log 3
+        (lambda x: math.cos(x) / 2, 0.1, 4000),  # below 0: neighbours come together
+    ],
+    what="the exponent",
+    hint="Put the second orbit back to a distance of delta after every step.",
+    tolerance=0.02,
+    bug={"After 4,000 steps of the logistic map at r = 4 it is near 0, and where neighbours meet the logarithm fails.": unbounded},
+    slips={
+        "you added the growth of all steps and forgot to divide by their number.": two_orbits(divide=False),
+        "the sign is the wrong way round: log 2 for the logistic map, and below 0 where neighbours come together.": lambda *given: (
+            -two_orbits()(*given)
+        ),
+        "100 steps are too many: the two orbits are as far apart as they can be; put the second one back after every step.": two_orbits(
+            100
+        ),
+    },
+)
+
+
+def normal(u) -> torch.Tensor:
+    return torch.special.ndtri(torch.as_tensor(u, dtype=torch.float64))
+
+
+def tent(n, u0, nudge=lambda u: u):
+    """Return n values of the tent map from u0, each of them nudged."""
+    found = [u0]
+    while len(found) < n:
+        found.append(nudge(2 * min(found[-1], 1 - found[-1])))
+    return found
+
+
+def logistic(n, x):
+    """Return n values of the tent map by the logistic map from x."""
+    found = []
+    for _ in range(n):
+        x = min(x, 1 - 2.0**-53)
+        found.append(2 / math.pi * math.asin(math.sqrt(x)))
+        x = 4 * x * (1 - x)
+    return found
+
+
+@exercise(
+    "14.4",
+    "tent_noise",
+    right=(
+        lambda n, u0: normal(logistic(n, math.sin(math.pi / 2 * u0) ** 2)),
+        lambda n, u0: normal(tent(n, u0, lambda u: min(max(0.99999 * u, 1e-9), 1 - 1e-9))),
+    ),
+    bug={"it is not finite.": lambda n, u0: normal(tent(n, u0))},
+    slips={
+        "two different answers": lambda n, u0: normal(tent(n, u0, lambda u: (u + 1e-6 * torch.rand(()).item()) % 1)),
+        "the orbit has stopped, or runs in a short circle": lambda n, u0: normal(tent(n, u0, lambda u: 0.4 if u in (0, 1) else u)),
+        "no longer follow from each other": lambda n, u0: torch.randn(n, generator=torch.Generator().manual_seed(1)),
+        "the first value should be": lambda n, u0: normal(logistic(n, u0)),
+        "one step misses the tent map": lambda n, u0: normal(tent(n, u0, lambda u: u - 0.5 if u > 0.99 else 0.99999 * u)),
+    },
+)
 def noise(answer) -> None:
     """An orbit of the tent map that stays finite, is normal, and starts where it was told to."""
     for u0 in (0.3, 0.71828):
-        value = returned(lambda result: result, answer(3000, u0), like=torch.zeros(3000), what="the noise")
-        if value.isinf().any() or (value.abs() > 8).any():
-            at = int((value.isinf() | (value.abs() > 8)).nonzero()[0])
-            raise StillThere(f"From value {at} on it is not finite.")
-        again = returned(lambda result: result, answer(3000, u0), like=torch.zeros(3000), what="the noise")
+        value, again = (returned(answer, 3000, u0, like=torch.zeros(3000), what="the noise") for _ in range(2))
+        far = value.isinf() | (value.abs() > 8)
+        if far.any():
+            raise StillThere(f"From value {int(far.nonzero()[0])} on it is not finite.")
         if not torch.equal(value, again):
             raise Wrong(
-                "asked twice with the same u0 it gives two different answers: no random numbers, the orbit must be deterministic."
+                "called twice with the same u0 it gives two different answers: no random numbers, it must be deterministic."
             )
         u = torch.special.ndtr(value)
         miss = (u[1:] - (1 - (1 - 2 * u[:-1]).abs())).abs()
         if value.std() < 0.2 or len(torch.unique(value[-500:])) < 100:
             raise Wrong("it is finite, but the orbit has stopped, or runs in a short circle.")
         if miss.median() > 0.02:
-            raise Wrong(
-                "the values no longer follow from each other by the tent map; random numbers would be easier to have, and are not the task."
-            )
+            raise Wrong("the values no longer follow from each other by the tent map; independent random numbers are not the task.")
         if miss.max() > 1e-3:
             raise Wrong(f"one step misses the tent map by {miss.max():.2g} in u, more than a thousandth.")
         if abs(u[0] - u0) > 1e-3:
@@ -125,26 +175,41 @@ def noise(answer) -> None:
             )
 
 
-@exercise("14.5", "kaplan_yorke")
-def dimension(answer) -> None:
-    """Against interpolation of the running sums."""
-    spectra = ((0.419, -1.623), (-14.572, 0.906, 0.0), (0.2, 0.1, -0.1, -0.5), (-0.1, -0.2), (0.3, 0.1), (0.5,))
-    for spectrum in spectra:
-        ordered = sorted(spectrum, reverse=True)
-        sums = np.concatenate([[0.0], np.cumsum(ordered)])
-        below = np.flatnonzero(sums < -1e-12)
-        wanted = float(len(ordered)) if not len(below) else below[0] - 1 + sums[below[0] - 1] / -ordered[below[0] - 1]
-        found = returned(answer, torch.tensor(spectrum, dtype=torch.float64), like=wanted, what="the dimension").item()
-        if abs(found - wanted) < 1e-6:
-            continue
-        told = f"for the spectrum {spectrum} "
-        in_order = returned(answer, torch.tensor(ordered, dtype=torch.float64), like=wanted, what="the dimension").item()
-        if abs(in_order - wanted) < 1e-6:
-            raise Wrong(told + "you seem to count on their order; sort them first, largest first.")
-        if wanted == 0:
-            raise Wrong(told + "every volume shrinks, lines too: the attractor is a point, of dimension 0.")
-        if wanted == len(spectrum):
-            raise Wrong(told + "nothing shrinks: the dimension is that of the whole space.")
-        if abs(found - int(wanted)) < 1e-6:
-            raise Wrong(told + "you return k alone; add the share of the next direction.")
-        raise Wrong(told + f"it is {wanted:.4f}, but yours is {found:.4f}.")
+def kaplan_yorke(order=lambda spectrum: spectrum.sort(descending=True).values, rest=True, none=0.0):
+    def dimension(spectrum):
+        ordered = order(spectrum)
+        sums = ordered.cumsum(0)
+        k = int((sums >= 0).sum())
+        if k == len(ordered) or not rest:
+            return float(k)
+        return k + float(sums[k - 1] / ordered[k].abs()) if k else none
+
+    return dimension
+
+
+def interpolated(spectrum):
+    """Return where the running sum of exponents, interpolated, falls through 0."""
+    sums = np.concatenate([[0.0], np.cumsum(np.sort(spectrum)[::-1])])
+    below = np.flatnonzero(sums < -1e-12)
+    return float(len(spectrum)) if not len(below) else below[0] - 1 - sums[below[0] - 1] / np.diff(sums)[below[0] - 1]
+
+
+spectra = ((0.419, -1.623), (-14.572, 0.906, 0.0), (0.2, 0.1, -0.1, -0.5), (-0.1, -0.2), (0.3, 0.1), (0.5,))
+
+exercise(
+    "14.5",
+    "kaplan_yorke",
+    right=interpolated,
+    cases=[(torch.tensor(spectrum, dtype=torch.float64),) for spectrum in spectra],
+    what="the dimension",
+    hint="Where every volume shrinks it is 0; where none does, that of the whole space.",
+    tolerance=1e-6,
+    slips={
+        "you seem to count on their order; sort them first, largest first.": kaplan_yorke(lambda spectrum: spectrum),
+        "you sort them smallest first; largest first is right.": kaplan_yorke(lambda spectrum: spectrum.sort().values),
+        "you return k alone; add the share of the next direction.": kaplan_yorke(rest=False),
+        "where the first exponent is below 0 every volume shrinks, lines too: the attractor is a point, of dimension 0.": kaplan_yorke(
+            none=1.0
+        ),
+    },
+)

@@ -78,6 +78,28 @@ def test_a_typical_slip_is_named(number, slip, told):
     assert state == "wrong" and told in line, line
 
 
+KNOWN = [(number, message, slip) for number, one in sorted(EXERCISES.items()) for message, slip in one.slips.items()]
+BUGS = [(number, symptom, bug) for number, one in sorted(EXERCISES.items()) for symptom, bug in one.bug.items()]
+RIGHT = [(number, right) for number, one in sorted(EXERCISES.items()) for right in one.right]
+
+
+@pytest.mark.parametrize(("number", "message", "slip"), KNOWN)
+def test_a_slip_of_a_table_gets_its_message(number, message, slip):
+    state, line = verdict(number, slip)
+    assert state == "wrong" and message in line, line
+
+
+@pytest.mark.parametrize(("number", "symptom", "bug"), BUGS)
+def test_the_bug_of_a_bug_hunt_leaves_it_open(number, symptom, bug):
+    state, line = verdict(number, bug)
+    assert state == "open" and symptom in line, line
+
+
+@pytest.mark.parametrize(("number", "right"), RIGHT)
+def test_every_right_function_of_a_table_is_accepted(number, right):
+    assert verdict(number, right).state == "solved"
+
+
 def test_either_reading_of_the_head_mends_the_bug_hunt():
     def variance_head(mu, head, eps):
         return mu + torch.exp(0.5 * head) * eps, 0.5 * (mu**2 + head.exp() - 1 - head).sum(1)
