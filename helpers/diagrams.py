@@ -1,4 +1,4 @@
-"""Draw a model as a diagram: an Autoencoder or VAE goes in, its own layers and sizes come out, a picture passing through."""
+"""Draw a model as a diagram: an Autoencoder or VAE goes in, its own layers and sizes come out, an image passing through."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Box:
 
     @property
     def label(self) -> str:
-        """The shape as people write it: 512, or 64×7×7."""
+        """The shape as one writes it: 512, or 64×7×7."""
         return "×".join(map(str, self.shape))
 
     @property
@@ -40,12 +40,12 @@ def blocks(part: nn.Module, x: Tensor) -> list[Box]:
     """Return one box for each layer with weights that x passes through, in order."""
     found: list[Box] = []
 
-    def note(layer: nn.Module, _, output: Tensor) -> None:
+    def keep(layer: nn.Module, _, output: Tensor) -> None:
         names = {nn.Linear: "Linear", nn.Conv2d: "Conv", nn.ConvTranspose2d: "Convᵀ"}
         found.append(Box(tuple(output.shape[1:]), names[type(layer)]))
 
     kinds = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
-    hooks = [layer.register_forward_hook(note) for layer in part.modules() if isinstance(layer, kinds)]
+    hooks = [layer.register_forward_hook(keep) for layer in part.modules() if isinstance(layer, kinds)]
     try:
         with torch.no_grad():
             part(x)
@@ -56,10 +56,10 @@ def blocks(part: nn.Module, x: Tensor) -> list[Box]:
 
 
 def architecture(model: LatentModel, image: Tensor, title: str = "", ax: Axes | None = None) -> Axes:
-    """Draw a model from its own layers, with a picture (C, H, W) going in and its reconstruction coming out."""
+    """Draw a model from its own layers, with an image (C, H, W) going in and its reconstruction coming out."""
     device = device_of(model)
     encoder = blocks(model.trunk, torch.zeros(1, *model.config.shape, device=device))
-    decoder = blocks(model.decoder, torch.zeros(1, model.config.latent, device=device))[:-1]  # the last gives the picture
+    decoder = blocks(model.decoder, torch.zeros(1, model.config.latent, device=device))[:-1]  # the last gives the image
     x = to_unit(image)[None]
     x_hat = decode(model, codes(model, x))
     ax = axes(ax, 9, 3.4)
@@ -67,8 +67,8 @@ def architecture(model: LatentModel, image: Tensor, title: str = "", ax: Axes | 
     z = latent(ax, model, reading[-1] + 1.35)
     drawing = [z + 1.35 + STEP * i for i in range(len(decoder))]
     end = drawing[-1] + 1.75
-    picture(ax, x[0], 0.9, "x")
-    picture(ax, x_hat[0], end, r"$\hat{x}$")
+    draw_image(ax, x[0], 0.9, "x")
+    draw_image(ax, x_hat[0], end, r"$\hat{x}$")
     side(ax, encoder, reading, ENCODER, "encoder")
     side(ax, decoder, drawing, DECODER, "decoder")
     for left, right in zip([1.45, *reading[:-1]], reading, strict=True):
@@ -80,8 +80,8 @@ def architecture(model: LatentModel, image: Tensor, title: str = "", ax: Axes | 
     return ax
 
 
-def picture(ax: Axes, x: Tensor, centre: float, name: str) -> None:
-    """Draw a picture (C, H, W) with its name above and its size below."""
+def draw_image(ax: Axes, x: Tensor, centre: float, name: str) -> None:
+    """Draw an image (C, H, W) with its name above and its size below."""
     array = x.permute(1, 2, 0).squeeze(-1).numpy()
     ax.imshow(array, cmap="gray", vmin=0, vmax=1, extent=(centre - 0.75, centre + 0.75, -0.75, 0.75), zorder=3)
     ax.text(centre, 1.0, name, ha="center", va="bottom", fontsize=13, color=INK)
@@ -143,7 +143,7 @@ def heads(ax: Axes, place: float, z: float, size: int) -> None:
 
 
 def join(ax: Axes, start: tuple[float, float], end: tuple[float, float], tint: str = INK) -> None:
-    """Draw an arrow between two places."""
+    """Draw an arrow between two points."""
     ax.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=9, color=tint, lw=1, shrinkA=0, shrinkB=0))
 
 

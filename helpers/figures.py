@@ -10,6 +10,7 @@ import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -19,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from matplotlib.ticker import MaxNLocator
-from PIL import Image
+from PIL import Image, ImageChops
 from torch import Tensor
 
 from helpers.data import to_float
@@ -27,7 +28,7 @@ from helpers.data import to_float
 STYLE = Path(__file__).parent / "course.mplstyle"
 DPI = 100  # screen pixels per inch of a figure
 WAYS = ((2, 92), (1.5, 92), (1, 92), (1, 80))  # pixels of the file per screen pixel, each way; quality of a JPEG
-LIMIT = 24_000  # bytes of a stored figure: a page with a dozen of them stays below 500 KB
+LIMIT = 15_000  # bytes of a stored figure, where that can be had: a page with a dozen of them stays below 500 KB
 PAGE, LARGE = 780, 128  # screen pixels: width of a page, width of an image
 SHEET = {1: 780 * 300, 3: 780 * 110}  # screen pixels: area of a sheet, by channels, since colour costs most bytes
 
@@ -48,7 +49,7 @@ def compact(figure: Figure, form: str) -> tuple[bytes, dict[str, int]] | None:
 
     None for the other form. Of the ways to store it, from the finest on, the first below LIMIT bytes counts, else the smallest.
     """
-    coloured = any(image.get_array().ndim == 3 for ax in figure.axes for image in ax.images)
+    coloured = any(np.asarray(image.get_array()).ndim == 3 for ax in figure.axes for image in ax.images)
     if (form == "JPEG") != coloured:
         return None
     buffer = io.BytesIO()
@@ -66,12 +67,14 @@ def compact(figure: Figure, form: str) -> tuple[bytes, dict[str, int]] | None:
 
 
 def encoded(image: Image.Image, form: str, quality: int) -> bytes:
-    """Return an image as a "JPEG" of this quality, or as a "PNG" of 80 colours."""
+    """Return an image as a "JPEG" of this quality, or as a "PNG" of 80 colours, or of 32 greys where it has no colour."""
     buffer = io.BytesIO()
     if form == "JPEG":
         image.save(buffer, form, quality=quality, optimize=True, progressive=True)
-    else:
-        image.quantize(80, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(buffer, form, optimize=True)
+        return buffer.getvalue()
+    grey = not ImageChops.difference(image, image.convert("L").convert("RGB")).getbbox()
+    colours = 32 if grey else 80
+    image.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(buffer, form, optimize=True)
     return buffer.getvalue()
 
 
@@ -118,7 +121,7 @@ def sheet_axes(sheet: np.ndarray, scale: float, title: str, left: float = 0) -> 
     return figure.add_axes((left / figure.get_figwidth(), 0, wide / figure.get_figwidth(), high / figure.get_figheight()))
 
 
-def image_grid(images: Tensor, columns: int = 10, title: str = "", pixels: float | None = None, ax: Axes | None = None) -> Axes:
+def image_grid(images: Tensor, columns: int = 10, title: str = "", ax: Axes | None = None, pixels: float | None = None) -> Axes:
     """Draw images (N, C, H, W) as one sheet, row by row.
 
     pixels: how wide each image is on the screen (default: as large as fits, up to 128, and never smaller than its own pixels).
@@ -130,7 +133,7 @@ def image_grid(images: Tensor, columns: int = 10, title: str = "", pixels: float
     return ax
 
 
-def image_rows(rows: Mapping[str, Tensor], title: str = "", pixels: float | None = None, ax: Axes | None = None) -> Axes:
+def image_rows(rows: Mapping[str, Tensor], title: str = "", ax: Axes | None = None, pixels: float | None = None) -> Axes:
     """Draw one labelled row of images (N, C, H, W) for each entry: originals over reconstructions, for example.
 
     pixels: as in `image_grid`.
@@ -169,7 +172,7 @@ def latent_scatter(
     ax = axes(ax, 6, 5)
     labels = torch.zeros(len(z), dtype=torch.long) if labels is None else labels
     for value in labels.unique().tolist():
-        ax.scatter(*z[labels == value].T, s=5, alpha=0.55, color=colour(value), linewidths=0)
+        ax.scatter(z[labels == value, 0], z[labels == value, 1], s=5, alpha=0.55, color=colour(value), linewidths=0)
     name_classes(ax, z, labels, class_names)
     ax.set(title=title, xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
     return ax
@@ -186,9 +189,9 @@ def name_classes(ax: Axes, z: Tensor, labels: Tensor, class_names: Sequence[str]
         gap = places[:, None] - places[None]
         touch = (gap[..., 0].abs() < wide) & (gap[..., 1].abs() < high) & ~torch.eye(len(values), dtype=torch.bool)
         places[:, 1] += (touch * torch.where(gap[..., 1] >= 0, 0.15, -0.15) * high).sum(1)
-    for value, place in zip(values, places.tolist(), strict=True):
+    for value, (x, y) in zip(values, places.tolist(), strict=True):
         box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": colour(value), "alpha": 0.85, "lw": 1}
-        ax.text(*place, class_names[value], fontsize=8.5, ha="center", va="center", bbox=box, zorder=5)
+        ax.text(x, y, class_names[value], fontsize=8.5, ha="center", va="center", bbox=box, zorder=5)
 
 
 def posteriors(
@@ -269,7 +272,7 @@ def computation_graph(
     """
     ax = axes(ax, 3.7, 2.7)
     box = {"boxstyle": "round,pad=0.45", "ec": "#444444"}
-    at = {"ha": "center", "va": "center", "fontsize": 12}
+    at: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 12}
     drawn = {name: ax.text(x, y, name, bbox=box | {"fc": fill}, **at).get_bbox_patch() for name, (x, y, fill) in nodes.items()}
     for start, end, gradient in edges:
         (x0, y0, _), (x1, y1, _) = nodes[start], nodes[end]

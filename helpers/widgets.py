@@ -38,8 +38,8 @@ def jpeg(image: Image.Image) -> bytes:
 
 def enlarged(x_hat: Tensor, side: int) -> Image.Image:
     """Return one image (1, C, H, W) in [0, 1], smoothly enlarged to `side` pixels."""
-    array = np.uint8(255 * tile(x_hat, 1) + 0.5)
-    image = Image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array).convert("RGB")
+    array = (255 * tile(x_hat, 1) + 0.5).astype(np.uint8)
+    image = Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array).convert("RGB")
     return image.resize((side, side), Image.Resampling.BICUBIC)
 
 
@@ -161,13 +161,14 @@ class LatentSliders(WithFallback, widgets.VBox):
         self.home = self.point(torch.zeros(model.config.latent) if start is None else start)
         self.dims = self.chosen(dims, codes)
         self.directions = {name: self.point(v, f"the direction {name!r}") for name, v in (directions or {}).items()}
-        self.base, self.quiet, self.path = self.home.clone(), False, None
+        self.base, self.quiet = self.home.clone(), False
+        self.path: Walk | None = None
         self.values: dict[int | str, float] = dict.fromkeys([*self.dims, *self.directions], 0.0)  # what counts, to the last digit
         self.shown = self.values.copy()  # what the handles show
         self.z = self.home.clone()
         reach = max(reach, float(self.home[:, self.dims].abs().max())) if self.dims else reach  # the map shows the start, too
         self.map = LatentMap(codes, reach, side) if codes is not None and self.z.shape[1] == 2 else None
-        self.handles = {dim: self.slider(dim, f"z{dim + 1}") for dim in self.dims}
+        self.handles: dict[int | str, widgets.FloatSlider] = {dim: self.slider(dim, f"z{dim + 1}") for dim in self.dims}
         self.handles |= {name: self.slider(name, name) for name in self.directions}
         self.sliders = list(self.handles.values())
         self.screen = widgets.Image(format="jpeg", width=side, height=side)
@@ -187,8 +188,9 @@ class LatentSliders(WithFallback, widgets.VBox):
         """Return the latents that get a slider. Raises ValueError when one of them is not there."""
         size = self.model.config.latent
         if dims is None:
-            known = codes is not None and codes.logvar is not None and size > 8
-            return ranked_by_kl(codes.mu, codes.logvar)[:8].tolist() if known else list(range(min(size, 8)))
+            if codes is None or codes.logvar is None or size <= 8:
+                return list(range(min(size, 8)))
+            return ranked_by_kl(codes.mu, codes.logvar)[:8].tolist()
         if not all(dim in range(size) for dim in dims):
             raise ValueError(f"dims is {list(dims)}, but this model's latents are numbered 0 to {size - 1}.")
         return list(dict.fromkeys(int(dim) for dim in dims))
@@ -250,7 +252,7 @@ class LatentSliders(WithFallback, widgets.VBox):
             self.follow(key, value)
         self.z = self.base.clone()
         for key, value in self.values.items():
-            if key in self.directions:
+            if isinstance(key, str):
                 self.z += value * self.directions[key]
             else:
                 self.z[0, key] += value
@@ -328,7 +330,7 @@ class LatentSliders(WithFallback, widgets.VBox):
     def redraw(self) -> None:
         """Decode z and show it."""
         self.screen.value = jpeg(enlarged(decode(self.model, self.z), self.side))
-        if self.plane:
+        if self.map and self.plane:
             self.plane.value = jpeg(self.map.image(self.z[0]))
 
     def __repr__(self) -> str:
@@ -362,6 +364,7 @@ class Traversals(WithFallback, widgets.VBox):
             raise ValueError(f"k is {k}; at least one latent needs a slider.")
         self.k, self.reach, self.side, self.generator = k, reach, side, generator or settings.generator(11)
         self.kept: dict[str, tuple[LatentModel, Codes]] = {}
+        self.sliders: LatentSliders
         menu = [*SHIPPED, *([] if model in SHIPPED else [model])]
         size = self.fetched(model)[1].mu.shape[0]  # before anything is shown
         if not 0 <= image < size:
@@ -405,11 +408,11 @@ class Traversals(WithFallback, widgets.VBox):
         if self.stage.children:
             self.sliders.walk(False)
         nats = None if codes.logvar is None else kl_per_latent(codes.mu, codes.logvar)
-        dims = list(range(codes.mu.shape[1])) if nats is None else ranked_by_kl(codes.mu, codes.logvar).tolist()
+        dims = list(range(codes.mu.shape[1])) if codes.logvar is None else ranked_by_kl(codes.mu, codes.logvar).tolist()
         self.sliders = LatentSliders(loaded, codes, dims=dims[: self.k], reach=self.reach, side=self.side, buttons=True,
                                      generator=self.generator)  # fmt: skip
-        for dim, handle in self.sliders.handles.items():
-            handle.tooltip = "" if nats is None else f"{nats[dim]:.1f} nats of KL"
+        for dim in self.sliders.dims:
+            self.sliders.handles[dim].tooltip = "" if nats is None else f"{nats[dim]:.1f} nats of KL"
         shown = f"the {len(self.sliders.dims)} of {len(dims)} latents with most KL" if nats is not None else "no KL: an autoencoder"
         total = "" if nats is None else f" ({nats[self.sliders.dims].sum():.0f} of {nats.sum():.0f} nats)"
         self.note.value = f"{html.escape(SHIPPED.get(model, model))}: {shown}{total}"

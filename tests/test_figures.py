@@ -1,5 +1,6 @@
 """Figures hold what they are given: pixels where they belong, points where they lie, and layers as they are."""
 
+import io
 import warnings
 
 import matplotlib.pyplot as plt
@@ -8,6 +9,7 @@ import pytest
 import torch
 from matplotlib.collections import PathCollection
 from matplotlib.patches import Ellipse, Rectangle
+from PIL import Image
 
 from helpers import diagrams, figures
 from helpers.models import ModelConfig, build
@@ -130,3 +132,41 @@ def test_a_heat_table_writes_every_number():
     ax = figures.heat_table(torch.tensor([[0.0, 1.0, 0.25], [0.5, 0.75, float("nan")]]), ["a", "b"], ["x", "y", "z"], "title")
     assert [text.get_text() for text in ax.texts] == ["0.00", "1.00", "0.25", "0.50", "0.75", "nan"]
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "shape"), [(8, (24, 3, 64, 64)), (13, (13, 3, 64, 64)), (10, (40, 1, 28, 28)), (3, (3, 3, 32, 32))]
+)
+def test_an_image_is_drawn_at_least_as_large_as_its_own_pixels_and_at_most_128_wide(columns, shape):
+    for ax in (figures.image_grid(torch.rand(shape), columns), figures.image_rows({"a name": torch.rand(shape)})):
+        sheet = ax.images[0].get_array()
+        scale = ax.get_window_extent().width / sheet.shape[1] * figures.DPI / ax.figure.dpi
+        assert scale * shape[-1] <= 128.01 and scale >= 0.999
+        if shape[1] == 1:
+            assert 2 * scale == pytest.approx(round(2 * scale))  # whole pixels on a screen of double density
+
+
+def test_pixels_says_how_wide_an_image_is():
+    ax = figures.image_grid(torch.rand(4, 3, 32, 32), 2, "title", pixels=96)
+    assert ax.get_window_extent().width == pytest.approx(96 * 65 / 32)
+
+
+def test_a_stored_figure_is_of_double_density_where_it_is_small_and_says_its_size():
+    small = figures.bars({"a": 1.0, "b": 2.5}, "share").figure
+    data, size = figures.compact(small, "PNG")
+    assert figures.compact(small, "JPEG") is None and len(data) <= figures.LIMIT
+    assert Image.open(io.BytesIO(data)).width == pytest.approx(2 * size["width"], abs=1)
+    large = figures.image_grid(torch.rand(60, 3, 64, 64), 10, "noise").figure
+    data, size = figures.compact(large, "JPEG")
+    assert figures.compact(large, "PNG") is None and Image.open(io.BytesIO(data)).size == (size["width"], size["height"])
+
+
+def test_a_grey_sheet_keeps_its_pixels():
+    images = torch.randint(0, 2, (6, 1, 28, 28), generator=torch.Generator().manual_seed(0)) * 255
+    data, _ = figures.compact(figures.image_grid(images.to(torch.uint8), 3, pixels=56).figure, "PNG")
+    stored = torch.from_numpy(np.array(Image.open(io.BytesIO(data)).convert("L")))
+    top, left = ((stored == 0).any(axis).nonzero()[0].item() for axis in (1, 0))
+    wanted = images[0, 0].repeat_interleave(4, 0).repeat_interleave(4, 1)
+    top -= 4 * int((images[0, 0] == 0).any(1).nonzero()[0])
+    same = (stored[top : top + 112, left : left + 112] == wanted).float().mean()
+    assert same > 0.99
