@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import torch
@@ -19,7 +20,7 @@ GARMENT = 13  # a boot of the drawn wardrobe
 
 
 def drawn_garment() -> Tensor:
-    """Return one drawn garment (1, 28, 28) in [0, 1]: never a real picture, whatever data this machine has."""
+    """Return one drawn garment (1, 28, 28) in [0, 1]: never a real image, whatever data this machine has."""
     before = os.environ.get("VAE_COURSE_STANDINS")
     os.environ["VAE_COURSE_STANDINS"] = "1"
     try:
@@ -55,7 +56,7 @@ def box(ax: Axes, x: float, y: float, width: float, text: str, height: float = 0
 
 def back(ax: Axes, start: tuple[float, float], end: tuple[float, float], tint: str = LATENT, bend: float = 0.0) -> None:
     """Draw the dashed arrow of a gradient."""
-    style = {"arrowstyle": "-|>", "mutation_scale": 11, "lw": 1.3, "ls": (0, (4, 2)), "shrinkA": 0, "shrinkB": 0}
+    style: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 11, "lw": 1.3, "ls": (0, (4, 2)), "shrinkA": 0, "shrinkB": 0}
     ax.add_patch(FancyArrowPatch(start, end, color=tint, connectionstyle=f"arc3,rad={bend}", **style))
 
 
@@ -70,13 +71,13 @@ def canvas(width: float, height: float, scale: float = 0.72) -> Axes:
 def write(ax: Axes, path: Path, x: tuple[float, float], y: tuple[float, float]) -> Path:
     """Write the figure, showing the given part of the plane, and return its path."""
     ax.set(xlim=x, ylim=y, aspect="equal")
-    ax.figure.savefig(path, dpi=150)
-    plt.close(ax.figure)
+    plt.savefig(path, dpi=150)
+    plt.close()
     return path
 
 
 def main(folder: Path = FOLDER) -> Path:
-    """Write the picture and return its path."""
+    """Write the figure and return its path."""
     model = pretrained.load("fashion_ae")
     x = drawn_garment()[None]
     reading, drawing = sizes(model)

@@ -41,7 +41,7 @@ def beside(points: FixedPoints) -> torch.Tensor:
     return torch.cat([points.points[near] + reach * along[near] for reach in (-0.1, -0.03, 0.03, 0.1)])
 
 
-def told(what: str, found: FixedPoints) -> str:
+def summary(what: str, found: FixedPoints) -> str:
     """Return one line on a search."""
     inside = (found.points.abs() < HALF).all(1)
     total = int(found.index[inside].sum())
@@ -53,12 +53,12 @@ def main() -> None:
     step, generator = reconstruction_map(pretrained.load("fashion_vae")), torch.Generator().manual_seed(0)
     quick = tabulated(reconstruction_map(pretrained.load("fashion_vae"), double=False), (-HALF, HALF, -HALF, HALF), SIDE)
     sharp, still = sharp_cells_and_still_places(quick)
-    print(told("sharply turning cells alone", fixed_points(step, sharp, rounds=10, reach=0.1)), flush=True)
+    print(summary("sharply turning cells alone", fixed_points(step, sharp, rounds=10, reach=0.1)), flush=True)
     rest = orbit(quick, pretrained.codes("fashion_vae").mu.double(), 1, skip=400)[0]
     first = fixed_points(step, torch.cat([sharp, still, torch.unique((50 * rest).round(), dim=0) / 50]), rounds=10, reach=0.1)
     more = fixed_points(step, beside(first), rounds=10, reach=0.1)
     found = fixed_points(step, torch.cat([first.points, more.points]), rounds=2, reach=0.1)
-    print(told("with the still places, where orbits end, and beside multipliers near 1", found), flush=True)
+    print(summary("with the still places, where orbits end, and beside multipliers near 1", found), flush=True)
     sinks = found.points[found.stable]
     ends = orbit(step, 2 * HALF * torch.rand(2_000, 2, generator=generator, dtype=torch.float64) - HALF, 1, skip=460)[0]
     away = torch.cdist(ends, sinks).amin(1)

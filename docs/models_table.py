@@ -1,11 +1,11 @@
-"""Print the README's table of the course's models: how near what they make is to real held-out pictures.
+"""Print the README's table of the course's models: how near their samples are to real held-out images.
 
     python docs/models_table.py              the shipped models (needs no data; minutes on two cores)
     python docs/models_table.py --train      and an autoencoder and beta-VAEs, trained for it on the real CIFAR-10
 
 d² is the squared Fréchet distance, KID the kernel distance, both in the features of the network in the heading: comparable within
-one table only. An interval is 95 %, by bootstrap over the samples. Precision and recall are taken against as many real pictures as
-there are samples. "photographs" is one half of the real pictures against the other: what a perfect generator would get.
+one table only. An interval is 95 %, by bootstrap over the samples. Precision and recall are taken against as many real images as
+there are samples. "photographs" is one half of the real images against the other: what a perfect generator would get.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def noise(seed: int) -> torch.Generator:
 
 
 def samplers(z: torch.Tensor, rebuilt: torch.Tensor, n: int) -> dict[str, torch.Tensor]:
-    """Return latents by how they are picked, given points z (N, Z) of real pictures, and codes to decode as they are."""
+    """Return latents by how they are sampled, given points z (N, Z) of real images, and codes to decode as they are."""
     return {
         "prior N(0, I)": latent.prior_picks(n, z.shape[1], noise(1)),
         "one Gaussian": latent.gaussian_picks(z, n, noise(2)),
@@ -40,7 +40,7 @@ def samplers(z: torch.Tensor, rebuilt: torch.Tensor, n: int) -> dict[str, torch.
 
 
 def row(name: str, way: str, images: torch.Tensor, real: torch.Tensor, features: str) -> str:
-    """Return one row of the table for pictures (N, C, H, W), or their features (N, F), against real features (M, F)."""
+    """Return one row of the table for images (N, C, H, W), or their features (N, F), against real features (M, F)."""
     taken = fidelity.to_features(images, features)
     n = min(len(taken), len(real))
     found = fidelity.bootstrap(fidelity.frechet_to(real), taken, times=100)
@@ -50,10 +50,10 @@ def row(name: str, way: str, images: torch.Tensor, real: torch.Tensor, features:
     return f"| {name} | {way} | {len(taken):,} | {d2} | {k} | {near.precision:.2f} | {near.recall:.2f} |"
 
 
-def trained(epochs: int, pictures: int):
+def trained(epochs: int, images: int):
     """Yield names and latents by sampler of the models that are trained here."""
-    with contextlib.redirect_stdout(sys.stderr):  # what was loaded is told, but not in the middle of a table
-        train, test = load("cifar10", "train", n=pictures), load("cifar10", "test", n=2000)
+    with contextlib.redirect_stdout(sys.stderr):  # what was loaded is printed, but not in the middle of a table
+        train, test = load("cifar10", "train", n=images), load("cifar10", "test", n=2000)
     if "drawn" in train.source:
         raise SystemExit("--train needs the real CIFAR-10: python -m helpers data download cifar10")
     shipped = pretrained.load("cifar10_conv_vae").config.to_dict()
@@ -69,15 +69,15 @@ def trained(epochs: int, pictures: int):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--samples", type=int, default=2000, help="pictures per row (default 2,000)")
+    parser.add_argument("--samples", type=int, default=2000, help="images per row (default 2,000)")
     parser.add_argument("--train", action="store_true", help="also train an autoencoder and beta-VAEs on the real CIFAR-10")
     parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--pictures", type=int, default=20_000, help="how many to train on")
+    parser.add_argument("--images", type=int, default=20_000, help="how many to train on")
     asked = parser.parse_args()
     for features, models in SHIPPED.items():
         real = pretrained.reference(features)
         real = real[torch.randperm(len(real), generator=noise(0))]
-        print(f"\n**In the features of `{features}`, against {len(real):,} real held-out pictures**\n")
+        print(f"\n**In the features of `{features}`, against {len(real):,} real held-out images**\n")
         print("| model | latents | samples | d² (95 %) | KID | precision | recall |\n|---|---|---|---|---|---|---|")
         half = len(real) // 2
         print(row("photographs", "–", real[: min(half, asked.samples)], real[half:], features), flush=True)
@@ -86,7 +86,7 @@ def main() -> None:
             known = pretrained.codes(name)
             plan.append((name, pretrained.load(name), latent.aggregate_picks(known.mu, known.logvar, 4000, noise(4)), known.mu))
         if asked.train and features == "cifar10_features":
-            plan += trained(asked.epochs, asked.pictures)
+            plan += trained(asked.epochs, asked.images)
         for name, model, points, rebuilt in plan:
             for way, z in samplers(points, rebuilt, asked.samples).items():
                 print(row(name, way, decode(model, z), real, features), flush=True)

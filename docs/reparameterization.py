@@ -21,16 +21,16 @@ def node(ax: Axes, x: float, y: float, text: str, fill: str = "white", radius: f
 
 
 def image(ax: Axes, x, place: float, y: float, name: str) -> None:
-    """Draw a picture (1, H, W) with its name over it."""
+    """Draw an image (1, H, W) with its name over it."""
     extent = (place - 0.55, place + 0.55, y - 0.55, y + 0.55)
     ax.imshow(x[0].numpy(), cmap="gray", vmin=0, vmax=1, extent=extent, zorder=3)
     ax.text(place, y + 0.65, name, ha="center", va="bottom", fontsize=12, color=INK)
 
 
-def row(ax: Axes, y: float, pictures, title: str, reparameterized: bool) -> None:
-    """Draw one path from picture to loss; where the noise is an input, gradients pass."""
-    image(ax, pictures[0], 0.85, y, "$x$")
-    image(ax, pictures[1], 11.15, y, r"$\hat{x}$")
+def row(ax: Axes, y: float, images, title: str, reparameterized: bool) -> None:
+    """Draw one path from image to loss; where the noise is an input, gradients pass."""
+    image(ax, images[0], 0.85, y, "$x$")
+    image(ax, images[1], 11.15, y, r"$\hat{x}$")
     trapezoid(ax, 1.9, 3.6, y, (0.85, 0.5), ENCODER, "encoder")
     trapezoid(ax, 8.35, 10.05, y, (0.5, 0.85), DECODER, "decoder")
     node(ax, 4.75, y + 0.75, r"$\mu$")
@@ -70,14 +70,14 @@ def gradients(ax: Axes, y: float, passes: bool) -> None:
 
 
 def main(folder: Path = FOLDER) -> Path:
-    """Write the picture and return its path."""
+    """Write the figure and return its path."""
     model = pretrained.load("fashion_vae")
     x = drawn_garment()[None]
     z = reparameterize(*posterior(model, x), torch.Generator().manual_seed(1))
-    pictures = x[0], decode(model, z)[0]
+    images = x[0], decode(model, z)[0]
     ax = canvas(14, 7.6, 0.68)
-    row(ax, 1.95, pictures, "Before: the draw stands in the way", reparameterized=False)
-    row(ax, -1.65, pictures, "After: the noise is an input", reparameterized=True)
+    row(ax, 1.95, images, "Before: the draw stands in the way", reparameterized=False)
+    row(ax, -1.65, images, "After: the noise is an input", reparameterized=True)
     ax.text(13.6, 3.67, "solid: values   dashed: gradients   shaded: random", ha="right", va="center", fontsize=9.5, color=PALE)
     return write(ax, Path(folder) / "reparameterization.png", (0, 14), (-3.65, 3.95))
 

@@ -1,6 +1,6 @@
 """Repeat the short trials by which the shipped models' size and likelihood were chosen: python docs/trials.py cifar10
 
-Each configuration trains for a few epochs on what `load(NAME)` finds, and is scored on held-out pictures as the shipped
+Each configuration trains for a few epochs on what `load(NAME)` finds, and is scored on held-out images as the shipped
 models are; for faces also samples from a mixture of ten Gaussians fitted to the codes. docs/training.md records what came out.
 """
 
@@ -40,7 +40,7 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("data", choices=TRIALS)
     words.add_argument("--epochs", type=int, default=4)
-    words.add_argument("--mirrored", action="store_true", help="train on every picture both ways round")
+    words.add_argument("--mirrored", action="store_true", help="train on every image left and right exchanged, too")
     arguments = words.parse_args()
     faces = arguments.data == "celeba"
     split = "valid" if faces else "test"
@@ -65,12 +65,12 @@ def main() -> None:
         )
 
 
-def from_mixture(model: models.VAE, pictures: torch.Tensor) -> float:
-    """Return the Fréchet distance of what samples from a mixture, fitted to the pictures' codes, decode to."""
+def from_mixture(model: models.VAE, images: torch.Tensor) -> float:
+    """Return the Fréchet distance of what samples from a mixture, fitted to the images' codes, decode to."""
     noise = torch.Generator().manual_seed(0)
-    z = models.reparameterize(*models.posterior(model, pictures), noise)
-    drawn = latent.mixture_picks(latent.fit_mixture(z, 10), len(pictures), noise)
-    return fidelity.frechet_distance(models.decode(model, drawn), pictures, "celeba_features").value
+    z = models.reparameterize(*models.posterior(model, images), noise)
+    drawn = latent.mixture_picks(latent.fit_mixture(z, 10), len(images), noise)
+    return fidelity.frechet_distance(models.decode(model, drawn), images, "celeba_features").value
 
 
 if __name__ == "__main__":

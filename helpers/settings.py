@@ -2,7 +2,7 @@
 
 | variable | values | meaning |
 |---|---|---|
-| `VAE_COURSE_DATA` | a folder | where real data sets and the prepared store live (default: the user's cache folder); a relative path starts at the course's root |
+| `VAE_COURSE_DATA` | a folder | of real data sets and the prepared store (default: the user's cache folder); relative paths start at the course's root |
 | `VAE_COURSE_STANDINS` | 1 | use the drawn stand-ins even where real data is present |
 | `VAE_COURSE_SEED` | a whole number | the seed of everything random (default 0) |
 | `VAE_COURSE_BUDGET` | quick, full | training lengths (default: quick, at which every claim is tested) |
@@ -26,8 +26,10 @@ def seed() -> int:
     Raises ValueError when the variable is not a whole number from 0 to 2³² − 1 (NumPy and scikit-learn take no larger ones).
     """
     text = os.environ.get("VAE_COURSE_SEED", "0").strip() or "0"
-    if not text.isdecimal() or int(text) >= 2**32:
-        raise ValueError(f"VAE_COURSE_SEED is {text!r}; it must be a whole number such as 0 or 7, below 2³². Unset it to use 0.")
+    if not text.isdecimal() or len(text) > 10 or int(text) >= 2**32:
+        raise ValueError(
+            f"VAE_COURSE_SEED is {text[:20]!r}; it must be a whole number such as 0 or 7, below 2³². Unset it to use 0."
+        )
     return int(text)
 
 

@@ -171,6 +171,8 @@ def test_settings_come_from_the_environment(monkeypatch):
     [
         ("VAE_COURSE_SEED", "one", settings.seed),
         ("VAE_COURSE_SEED", "-1", settings.seed),
+        ("VAE_COURSE_SEED", str(2**32), settings.seed),
+        ("VAE_COURSE_SEED", 5000 * "9", settings.seed),
         ("VAE_COURSE_BUDGET", "huge", settings.budget),
         ("VAE_COURSE_DEVICE", "tpu", settings.processor_only),
     ],

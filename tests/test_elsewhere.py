@@ -17,7 +17,7 @@ from helpers.models import ModelConfig, build
 from helpers.objective import Loss
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
-PICTURES = torch.randint(0, 256, (96, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+IMAGES = torch.randint(0, 256, (96, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 FC = ModelConfig(shape=(3, 16, 16), latent=4, widths=(16,))
 CONV = ModelConfig(network="conv", shape=(3, 16, 16), latent=4, widths=(4, 8), likelihood="gaussian", sigma="learned")
 STAYS = torch.nn.Linear(768, 4)
@@ -28,12 +28,12 @@ def trained(there: bool, model=None, **settings):
     """Return the last row of the history, and all weights, of two short epochs here or elsewhere."""
     model = model or build(FC, seed=0)
     with elsewhere() if there else nullcontext():
-        history = training.fit(model, PICTURES, epochs=2, batch=32, seed=0, bfloat16=False, progress=False, **settings)
+        history = training.fit(model, IMAGES, epochs=2, batch=32, seed=0, bfloat16=False, progress=False, **settings)
     return history.last, torch.cat([weight.detach().flatten() for weight in model.parameters()])
 
 
 def by_page(model, x, noise):
-    """Return the loss of a VAE that is written out, with noise that is drawn where the pictures are."""
+    """Return the loss of a VAE that is written out, with noise that is drawn where the images are."""
     mu, logvar = model.encode(x)
     z = mu + torch.exp(0.5 * logvar) * torch.randn(mu.shape, generator=noise, device=mu.device)
     recon = model.nll(x, model.decoder(z))
@@ -41,7 +41,7 @@ def by_page(model, x, noise):
 
 
 def classified(model, x, labels, noise):
-    """Return the cost of a classifier, with the pictures' names as targets."""
+    """Return the cost of a classifier, with the images' names as targets."""
     nats = torch.nn.functional.cross_entropy(model(x - 0.5), labels, reduction="none")
     return Loss(nats, nats, torch.zeros_like(nats))
 
@@ -49,8 +49,8 @@ def classified(model, x, labels, noise):
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: {"held_out": PICTURES[:40]},
-        lambda: {"model": build(CONV, seed=0), "held_out": PICTURES[:40], "beta": lambda progress: progress},
+        lambda: {"held_out": IMAGES[:40]},
+        lambda: {"model": build(CONV, seed=0), "held_out": IMAGES[:40], "beta": lambda progress: progress},
         lambda: {"model": build(ModelConfig("ae", shape=(3, 16, 16), latent=4, widths=(16,)), seed=0)},
         lambda: {"objective": by_page},
     ],
@@ -64,13 +64,13 @@ def test_training_elsewhere_is_training_here(make):
         assert far[name] == pytest.approx(near[name], rel=1e-4, abs=1e-5), name
 
 
-def test_targets_go_where_the_pictures_go():
+def test_targets_go_where_the_images_go():
     torch.manual_seed(0)
     network, labels = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(768, 3)), torch.arange(96) % 3
     assert trained(True, network, objective=classified, targets=labels)[0]["loss"] > 0
 
 
-def test_crops_holes_and_mirrors_are_drawn_where_the_pictures_are():
+def test_crops_holes_and_mirrors_are_drawn_where_the_images_are():
     changes = [features.shifted_and_mirrored, partial(features.with_a_hole, side=6)]
     with Calls(), Mode():
         x, noise = torch.rand(4, 3, 16, 16).to(ELSEWHERE), Generator(ELSEWHERE).manual_seed(0)
@@ -104,7 +104,7 @@ def test_what_a_gpu_refuses_is_refused(wrong, told):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_noise_that_fit_hands_out_is_drawn_on_the_device_of_the_pictures(path):
+def test_noise_that_fit_hands_out_is_drawn_on_the_device_of_the_images(path):
     for index, cell in enumerate(json.loads(path.read_text(encoding="utf-8"))["cells"]):
         if cell["cell_type"] != "code":
             continue

@@ -22,7 +22,7 @@ CONFIG = ModelConfig("vae", "fc", (1, 8, 8), latent=2, widths=(16,))
 PLAN = {"batch": 20, "seed": 0, "progress": False}
 
 
-def pictures(n: int = 60) -> torch.Tensor:
+def images(n: int = 60) -> torch.Tensor:
     return torch.randint(0, 256, (n, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
@@ -49,7 +49,7 @@ def hang(*given):  # the second checkpoint lies half written, for as long as it 
         time.sleep(600)
     fsync(*given)
 os.fsync = hang
-fit(build(CONFIG, seed=0), pictures(), epochs=3, checkpoint=sys.argv[1], **PLAN)
+fit(build(CONFIG, seed=0), images(), epochs=3, checkpoint=sys.argv[1], **PLAN)
 """
 
 
@@ -63,8 +63,8 @@ def test_a_process_killed_while_it_writes_a_checkpoint_leaves_the_former_one_and
     assert len([file for file in tmp_path.iterdir() if file.suffix == ".part"]) == 1  # it was in the middle
     assert len(torch.load(path, weights_only=True)["rows"]) == 1
     whole, resumed = build(CONFIG, seed=0), build(CONFIG, seed=9)
-    fit(whole, pictures(), epochs=3, **PLAN)
-    history = fit(resumed, pictures(), epochs=3, checkpoint=path, **PLAN)
+    fit(whole, images(), epochs=3, **PLAN)
+    history = fit(resumed, images(), epochs=3, checkpoint=path, **PLAN)
     assert len(history) == 3 and torch.equal(weights(whole), weights(resumed))
 
 
@@ -74,7 +74,7 @@ kept = []
 for limit in (10**9, 2000, 10**9):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     model, epochs = build(CONFIG, seed=0), 1 + len(kept)
-    history = fit(model, pictures(), epochs=4, max_steps=3 * epochs, lr=1e-3, checkpoint=f"{sys.argv[1]}.{epochs}", **PLAN)
+    history = fit(model, images(), epochs=4, max_steps=3 * epochs, lr=1e-3, checkpoint=f"{sys.argv[1]}.{epochs}", **PLAN)
     kept.append((len(history), Path(f"{sys.argv[1]}.{epochs}").exists()))
 print(kept)
 """
@@ -108,11 +108,11 @@ def test_a_full_disk_keeps_the_former_checkpoint_and_the_next_epoch_tries_again(
     monkeypatch.setattr(training, "write_atomically", second_fails)
     model = build(CONFIG, seed=0)
     with pytest.warns(RuntimeWarning, match=r"no checkpoint was written after epoch 2: No space left.*an older checkpoint is kept"):
-        history = fit(model, pictures(), epochs=3, checkpoint=path, **PLAN)
+        history = fit(model, images(), epochs=3, checkpoint=path, **PLAN)
     assert len(history) == 3 and times[1] == times[2] != b""
     assert len(torch.load(path, weights_only=True)["rows"]) == 3
     other = build(CONFIG, seed=0)
-    fit(other, pictures(), epochs=3, **PLAN)
+    fit(other, images(), epochs=3, **PLAN)
     assert torch.equal(weights(model), weights(other))
 
 
@@ -146,17 +146,17 @@ def test_no_memory_left_says_what_to_do_and_loses_nothing(tmp_path, monkeypatch,
     start = weights(model).clone()
     told = r"batch of 20 .* in epoch 2\. .*batch=10.*up to epoch 1, and the same call goes on"
     with pytest.raises(OutOfMemory, match=told) as found:
-        fit(model, pictures(), epochs=3, objective=hungry, checkpoint=path, **PLAN)
+        fit(model, images(), epochs=3, objective=hungry, checkpoint=path, **PLAN)
     assert len(found.value.history) == 1 and not model.training
     assert not torch.equal(weights(model), start)
     left[0] = 1000
     whole = build(CONFIG, seed=0)
-    fit(whole, pictures(), epochs=3, objective=hungry, **PLAN)
-    assert len(fit(model, pictures(), epochs=3, objective=hungry, checkpoint=path, **PLAN)) == 3
+    fit(whole, images(), epochs=3, objective=hungry, **PLAN)
+    assert len(fit(model, images(), epochs=3, objective=hungry, checkpoint=path, **PLAN)) == 3
     assert torch.equal(weights(model), weights(whole))
     left[0] = 0
     with pytest.raises(OutOfMemory, match="in epoch 1") as found:
-        fit(build(CONFIG), pictures(), objective=hungry, **PLAN)
+        fit(build(CONFIG), images(), objective=hungry, **PLAN)
     assert "goes on from there" not in str(found.value) and len(found.value.history) == 0
 
 
@@ -166,20 +166,12 @@ def shipped(tmp_path) -> Path:
     return tmp_path / "tiny.safetensors"
 
 
-def test_a_flipped_byte_or_a_cut_in_a_weight_file_is_noticed_or_changes_nothing(shipped):
-    """Wherever it is: in the header, the card or the weights. (A flip in the name of a checksum of the card changes nothing.)"""
-    whole, folder, harmless = shipped.read_bytes(), shipped.parent, 0
-    model, card = pretrained.load("tiny", folder), pretrained.card("tiny", folder)
-    places = [*range(len(whole) - 1, 8, -41), *range(8)]
-    for place in places:
+def test_a_flipped_byte_or_a_cut_in_a_weight_file_is_noticed_wherever_it_is(shipped):
+    whole, folder = shipped.read_bytes(), shipped.parent
+    for place in (*range(len(whole) - 1, 8, -41), *range(8)):  # in the weights, in the card, in the header
         shipped.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
-        try:
-            same = torch.equal(weights(pretrained.load("tiny", folder)), weights(model))
-            assert same and pretrained.card("tiny", folder) == card, place
-            harmless += 1
-        except DataError as error:
-            assert "damaged" in str(error) or "do not fit" in str(error)
-    assert harmless < len(places) / 20
+        with pytest.raises(DataError, match="damaged|do not fit"):
+            pretrained.load("tiny", folder)
     for length in (0, 1, 8, 100, len(whole) // 2, len(whole) - 1):
         shipped.write_bytes(whole[:length])
         with pytest.raises(DataError, match="damaged or cut short"):

@@ -143,6 +143,8 @@ def test_images_and_latents_that_do_not_fit_are_told(network):
                 use(model, wrong)
         with pytest.raises(ShapeError, match="from_numpy"):
             use(model, torch.zeros(2, 1, 28, 28).numpy())
+    with pytest.raises(ValueError, match="no posterior"):
+        models.posterior(build(config(network=network, family="ae")), torch.zeros(2, 1, 28, 28))
     with pytest.raises(ShapeError, match=r"latent vectors must be \(N, 3\).*one alone"):
         models.decode(model, torch.zeros(3))
     for wrong in (torch.zeros(2, 4), torch.zeros(0, 3), torch.zeros(2, 2, 3)):

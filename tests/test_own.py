@@ -1,4 +1,4 @@
-"""A model of one's own pictures, from the command line: a folder is trained on and scored, and what the model draws is written."""
+"""A model of one's own images, from the command line: a folder is trained on and scored, and what the model draws is written."""
 
 import hashlib
 from pathlib import Path
@@ -17,12 +17,12 @@ from tools import recipes
 
 
 def blob(number: int, side: int = 40, mode: str = "RGB") -> Image.Image:
-    """Return a picture of a disc whose place, size and colour follow from its number."""
+    """Return an image of a disc whose place, size and colour follow from its number."""
     random = np.random.default_rng(number)
     (x, y), r = random.uniform(0.3, 0.7, 2) * side, random.uniform(0.1, 0.3) * side
-    picture = Image.new("RGB", (side + number % 3 * 7, side), tuple(random.integers(0, 120, 3).tolist()))
-    ImageDraw.Draw(picture).ellipse((x - r, y - r, x + r, y + r), tuple(random.integers(130, 256, 3).tolist()))
-    return picture.convert(mode)
+    image = Image.new("RGB", (side + number % 3 * 7, side), tuple(random.integers(0, 120, 3).tolist()))
+    ImageDraw.Draw(image).ellipse((x - r, y - r, x + r, y + r), tuple(random.integers(130, 256, 3).tolist()))
+    return image.convert(mode)
 
 
 def write_images(folder: Path, n: int = 80, mode: str = "RGB", side: int = 40) -> Path:
@@ -35,7 +35,7 @@ def write_images(folder: Path, n: int = 80, mode: str = "RGB", side: int = 40) -
 
 @pytest.fixture
 def here(tmp_path, monkeypatch) -> Path:
-    """A working folder with the pictures `discs`, a data folder of its own, and a network that trains in no time."""
+    """A working folder with the images `discs`, a data folder of its own, and a network that trains in no time."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VAE_COURSE_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(own, "widths", lambda side: (4, 8))
@@ -63,8 +63,8 @@ def test_a_folder_becomes_a_model_with_card_and_codes_that_agree(here, capsys):
     assert torch.allclose(pretrained.codes("discs", "runs").mu, mu, atol=2e-3)
 
 
-def test_held_out_pictures_are_never_trained_on_whatever_joins_the_folder(here, monkeypatch):
-    """The oracle reads the promise off the names: one in ten by a hash, so that a picture keeps its part when others come."""
+def test_held_out_images_are_never_trained_on_whatever_joins_the_folder(here, monkeypatch):
+    """The oracle reads the promise off the names: one in ten by a hash, so that an image keeps its part when others come."""
     seen = []
 
     def look(model, images, held_out, **named):
@@ -105,7 +105,7 @@ def test_arrays_give_their_own_test_split_or_else_a_tenth_that_is_always_the_sam
 
 
 @pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("RGBA", 3), ("P", 3), ("1", 1)])
-def test_grey_pictures_get_one_channel_and_others_three(here, mode, channels):
+def test_grey_images_get_one_channel_and_others_three(here, mode, channels):
     folder = write_images(here / "more", 80, mode if mode != "P" else "RGB", side=9)  # 9 to 49 pixels wide
     if mode in ("P", "1"):
         for path in folder.iterdir():
@@ -177,7 +177,7 @@ def test_mistakes_are_told_in_a_line(here, capsys):
     assert not (here / "runs").exists()
 
 
-def test_a_corrupt_picture_is_named_and_can_be_left_out(here, capsys):
+def test_a_corrupt_image_is_named_and_can_be_left_out(here, capsys):
     bad = here / "discs" / "corrupt.jpg"
     bad.write_bytes((here / "discs" / "000.jpg").read_bytes()[:200])
     assert cli.main([*TRAIN, "--steps", "2"]) == 1
@@ -187,7 +187,7 @@ def test_a_corrupt_picture_is_named_and_can_be_left_out(here, capsys):
     assert cli.main(["scores", "discs", "--out", "runs"]) == 0
 
 
-def test_the_network_and_the_length_suit_the_pictures():
+def test_the_network_and_the_length_suit_the_images():
     for side, wanted in ((64, (32, 64, 128, 256)), (32, (32, 64, 128)), (28, (32, 64)), (256, (32, 64, 128, 256, 256, 256))):
         config = ModelConfig("vae", "conv", (3, side, side), 8, own.widths(side))
         assert config.widths == wanted and 4 <= models.final_side(config) <= 8
@@ -200,7 +200,7 @@ def test_the_network_and_the_length_suit_the_pictures():
 
 
 class Many:
-    """A set of many pictures that takes no room."""
+    """A set of many images that takes no room."""
 
     shape = (3, 64, 64)
 
@@ -220,7 +220,7 @@ def test_scores_of_a_model_of_ones_own_are_those_of_its_card(here, capsys):
 
 
 def tiles(path: Path, across: int, down: int, side: int) -> list[np.ndarray]:
-    """Return the pictures of a sheet, found by its white gaps; fails where they do not lie on such a grid."""
+    """Return the images of a sheet, found by its white gaps; fails where they do not lie on such a grid."""
     sheet = np.asarray(Image.open(path).convert("RGB")).astype(int)
     white = sheet.min(2) >= 250
     rows = runs_of(~white.all(1))[-down:]  # the title is above them, and labels are left of the columns

@@ -25,7 +25,7 @@ def test_a_shipped_model_has_its_card_and_its_size(name):
 
 @pytest.mark.parametrize("name", [name for name in pretrained.names() if not name.endswith("_features")])
 def test_the_codes_reproduce_the_recorded_kl(name):
-    """The card's KL was computed from pictures; the codes that ship must pay the same, without the pictures."""
+    """The card's KL was computed from images; the codes that ship must pay the same, without the images."""
     codes, card = pretrained.codes(name), pretrained.card(name)
     assert len(codes) == (card["recipe"].get("codes") or card["scores"]["images"])
     if codes.logvar is None:
@@ -45,13 +45,13 @@ def test_the_codes_of_faces_know_their_attributes():
 
 @pytest.mark.parametrize("name", [name for name in pretrained.names() if name.endswith("_features")])
 def test_the_reference_features_agree_with_the_recorded_accuracy(name):
-    """The head, put on the features that ship, must be as often right as the card says of pictures."""
+    """The head, put on the features that ship, must be as often right as the card says of images."""
     network, features, card = pretrained.load(name), pretrained.reference(name), pretrained.card(name)
     assert features.shape == (len(features), network.config.widths[-1]) and features.isfinite().all()
     if name == "celeba_features":
         right = ((network.head(features) > 0) == pretrained.codes("celeba_vae").attributes).float().mean()
         assert right.item() == pytest.approx(card["scores"]["accuracy"], abs=5e-4)
-    else:  # their labels are those of the codes, which are of the first pictures too
+    else:  # their labels are those of the codes, which are of the first images too
         labels = pretrained.codes("cifar10_conv_vae").labels
         right = (network.head(features[: len(labels)]).argmax(1) == labels).float().mean()
         assert right.item() == pytest.approx(card["scores"]["accuracy"], abs=0.03)
@@ -106,6 +106,9 @@ def test_damage_is_noticed(tmp_path):
         path.write_bytes(broken)
         with pytest.raises(DataError, match="damaged"):
             pretrained.load("tiny", tmp_path)
+    path.write_bytes(whole.replace(b"card_sha256", b"card_sha255"))  # a card without its checksum
+    with pytest.raises(DataError, match="damaged"):
+        pretrained.card("tiny", tmp_path)
 
 
 def test_an_unknown_name_lists_the_known_ones():

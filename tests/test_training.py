@@ -119,24 +119,85 @@ def test_a_finished_run_is_not_trained_further(tmp_path):
     assert len(history) == 2 and torch.equal(weights(model), kept)
 
 
-def test_a_checkpoint_of_another_run_or_model_or_a_broken_one_is_refused(tmp_path):
+SCALE = 2.0
+
+
+def scaled(x):
+    return SCALE * x
+
+
+def loss_of(factor, offset=0.0):
+    """Return an objective that reads a closure, a default, and a function and a constant of its module."""
+
+    def objective(model, x, noise, more=offset):
+        parts = model.loss(x, model(x, noise))
+        return Loss(scaled(parts.loss) * factor + more, parts.recon, parts.kl)
+
+    return objective
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ({"lr": 0.1}, "lr was 0.002, is 0.1"),
+        ({"beta": 2.0}, "beta was 1.0, is 2.0"),
+        ({"images": 255 - squares()}, "other images"),
+        ({"images": squares().index_fill(0, torch.tensor([7]), 0)}, "other images"),  # one image of 200
+        ({"objective": loss_of(1.0)}, "other objective"),
+        ({"model": ModelConfig("vae", "fc", (1, 8, 8), latent=2, widths=(17,))}, "another architecture"),
+    ],
+)
+def test_a_checkpoint_of_another_run_or_model_is_refused(tmp_path, other, told):
+    plan = {"epochs": 1, "batch": 50, "seed": 0, "checkpoint": tmp_path / "run.ckpt"}
+    fit(build(CONFIG, seed=0), squares(), **plan)
+    model, images = build(other.pop("model", CONFIG), seed=0), other.pop("images", squares())
+    with pytest.raises(ValueError, match=told):
+        fit(model, images, **plan | other)
+
+
+def test_a_checkpoint_knows_the_code_and_the_constants_of_its_functions_and_all_targets(tmp_path, monkeypatch):
+    plan = {"epochs": 1, "batch": 50, "seed": 0, "progress": False}
+
+    def run(name, **given):
+        fit(build(CONFIG, seed=0), squares(), **plan | {"checkpoint": tmp_path / name} | given)
+
+    run("loss", objective=loss_of(1.0))
+    run("loss", objective=loss_of(1.0))  # the same code and constants, in another function object
+    for other in (loss_of(3.0), loss_of(1.0, 0.5), lambda model, x, noise: model.loss(x, model(x, noise))):
+        with pytest.raises(ValueError, match="other objective"):
+            run("loss", objective=other)
+    with monkeypatch.context() as patch:
+        patch.setitem(globals(), "SCALE", 5.0)
+        with pytest.raises(ValueError, match="other objective"):
+            run("loss", objective=loss_of(1.0))
+    run("beta", beta=lambda at: 2 * at)
+    run("beta", beta=lambda at: 2 * at)
+    with pytest.raises(ValueError, match="other beta"):
+        run("beta", beta=lambda at: 3 * at)
+    targets = torch.zeros(200)
+
+    def with_targets(model, x, targets, noise):
+        return model.loss(x, model(x, noise))
+
+    run("targets", objective=with_targets, targets=targets)
+    with pytest.raises(ValueError, match="other targets"):
+        run("targets", objective=with_targets, targets=targets.index_fill(0, torch.tensor([3]), 1))
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path):
     path = tmp_path / "run.ckpt"
-    fit(build(CONFIG, seed=0), squares(), epochs=1, batch=50, seed=0, checkpoint=path)
-    with pytest.raises(ValueError, match="lr was 0.002, is 0.1"):
-        fit(build(CONFIG), squares(), epochs=1, batch=50, seed=0, lr=0.1, checkpoint=path)
-    other = ModelConfig("vae", "fc", (1, 8, 8), latent=2, widths=(17,))
-    with pytest.raises(ValueError, match="another architecture"):
-        fit(build(other), squares(), epochs=1, batch=50, seed=0, checkpoint=path)
-    with pytest.raises(ValueError, match="beta was 1.0, is 2.0"):
-        fit(build(CONFIG), squares(), epochs=1, batch=50, seed=0, beta=2.0, checkpoint=path)
-    with pytest.raises(ValueError, match="other images"):
-        fit(build(CONFIG), 255 - squares(), epochs=1, batch=50, seed=0, checkpoint=path)
-    torch.save({"something": 1}, path)
-    with pytest.raises(ValueError, match="cannot be read"):
-        fit(build(CONFIG), squares(), epochs=1, batch=50, seed=0, checkpoint=path)
-    path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(ValueError, match="cannot be read"):
-        fit(build(CONFIG), squares(), epochs=1, batch=50, seed=0, checkpoint=path)
+    plan = {"epochs": 1, "batch": 50, "seed": 0, "checkpoint": path}
+    fit(build(CONFIG, seed=0), squares(), **plan)
+    whole, kept = path.read_bytes(), weights(build(CONFIG, seed=0)).numpy().tobytes()
+    place = whole.index(torch.load(path)["model"]["trunk.1.weight"].numpy().tobytes()) + 40
+    torch.save({"something": 1}, tmp_path / "other.ckpt")
+    flipped = whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]  # one bit of one weight
+    for broken in (flipped, whole[: len(whole) // 2], b"", (tmp_path / "other.ckpt").read_bytes()):
+        path.write_bytes(broken)
+        model = build(CONFIG, seed=0)
+        with pytest.raises(ValueError, match="cannot be read"):
+            fit(model, squares(), **plan)
+        assert weights(model).numpy().tobytes() == kept
 
 
 def test_a_run_can_end_after_so_many_steps_and_its_schedule_fits(tmp_path, monkeypatch):
@@ -247,20 +308,23 @@ def test_beta_can_follow_a_schedule():
     assert history.rows[0]["beta"] < history.rows[1]["beta"]
 
 
-def test_images_that_do_not_fit_are_refused():
-    model = build(CONFIG)
-    with pytest.raises(DataError, match="empty"):
-        fit(model, squares()[:0])
-    with pytest.raises(DataError, match=r"\(1, 9, 9\), but the model was built for \(1, 8, 8\)"):
-        fit(model, torch.zeros(10, 1, 9, 9, dtype=torch.uint8))
-    with pytest.raises(DataError, match="batch of 500 is not possible with 200"):
-        fit(model, squares(), batch=500)
-    with pytest.raises(DataError, match="batch of 0"):
-        fit(model, squares(), batch=0)
-    with pytest.raises(DataError, match="from_numpy"):
-        fit(model, squares().numpy())
-    with pytest.raises(DataError, match="divide by 255"):
-        fit(model, squares().float(), batch=50)
+@pytest.mark.parametrize(
+    ("images", "plan", "told"),
+    [
+        (squares()[:0], {}, "empty"),
+        (torch.zeros(10, 1, 9, 9, dtype=torch.uint8), {}, r"\(1, 9, 9\), but the model was built for \(1, 8, 8\)"),
+        (squares(), {"batch": 500}, "batch of 500 is not possible with 200"),
+        (squares(), {"batch": 0}, "batch of 0"),
+        (squares().numpy(), {}, "from_numpy"),
+        (squares().float(), {"batch": 50}, "divide by 255"),
+        (torch.full((60, 1, 8, 8), math.nan), {"batch": 50}, "without NaN"),
+        (squares(), {"epochs": 0}, "epochs is 0"),
+        (squares(), {"max_steps": -3}, "max_steps is -3"),
+    ],
+)
+def test_images_and_lengths_that_do_not_fit_are_refused(images, plan, told):
+    with pytest.raises(ValueError, match=told):
+        fit(build(CONFIG), images, **plan)
 
 
 def test_the_schedule_rises_then_falls():
