@@ -10,7 +10,7 @@ NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 ROOT := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test rehearse browser lint format hooks outputs bench clean
+.PHONY: help setup lab test seeds rehearse browser lint format hooks outputs bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,9 +20,12 @@ setup: $(READY)  ## make the virtual environment (.venv) and install everything 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "This course needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.12 lab"; exit 1; }
-	@echo "Setting up $(VENV), once: PyTorch is large, so this takes a few minutes."
+	@echo "Setting up $(VENV), once: PyTorch is large, so this takes some minutes."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@uv=$$(command -v uv) || { $(BIN)/python -m pip install --quiet --constraint constraints.txt uv && uv=$(BIN)/uv; }; \
+	[ -n "$$uv" ] && "$$uv" pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]' || \
+		{ echo "uv cannot install here; pip does it, in two to four times the time."; \
+		  $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'; }
 	@$(BIN)/jupyter labextension disable "@jupyterlab/apputils-extension:announcements" >/dev/null 2>&1  # no pop-up, no look at the network
 	@touch $@
 
@@ -32,19 +35,27 @@ lab: $(READY)  ## open JupyterLab at notebook 00
 test: $(READY)  ## run every test and every notebook, comparing every stored output
 	$(BIN)/pytest --nbval --numprocesses 2 --dist loadscope
 
+seeds: $(READY)  ## run all notebooks on drawn seeds 1, 2 and 3: a claim that holds on one seed only fails here
+	@for seed in 1 2 3; do echo "seed $$seed"; \
+		VAE_COURSE_SEED=$$seed $(BIN)/pytest --nbval-lax --numprocesses 2 --dist loadscope notebooks || exit 1; done
+
 rehearse: $(READY)  ## run the notebooks with losses of their own as on a GPU, without one, and say what would fail there
 	$(STORED) $(BIN)/python tests/elsewhere.py
 
 browser: $(READY)  ## try the sliders in a real browser, and print how soon they answer
 	VAE_COURSE_BROWSER=required $(BIN)/pytest tests/browser
 
-lint: $(READY)  ## check the code's style, notebooks included
+lint: $(READY)  ## check the code's style, notebooks included, and its types
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check helpers exercises standins tools tests docs answers conftest.py
+	$(BIN)/mypy
 
 format: $(READY)  ## mend what the style check can mend by itself
 	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format helpers exercises standins tools tests docs answers conftest.py
 
-hooks:  ## let git check the style before every commit (`git commit --no-verify` skips it)
+hooks:  ## let git check the style before every commit (`git commit --no-verify` skips it), and show notebooks as text
+	@git config diff.notebook.textconv "python3 tools/notebook_text.py"; git config diff.notebook.cachetextconv true
 	@hook="$$(git rev-parse --git-path hooks)/pre-commit"; mkdir -p "$$(dirname "$$hook")"; \
 	if [ ! -e "$$hook" ]; then printf '#!/bin/sh\nmake --silent lint || exit 1\n' > "$$hook" && chmod +x "$$hook"; fi; \
 	grep -q 'make --silent lint' "$$hook" || \
@@ -61,5 +72,5 @@ bench: $(READY)  ## measure the training loop beside its peers, in one table (QU
 	@$(BIN)/python -c 'import pythae' 2>/dev/null || $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,bench]'
 	$(BIN)/python tests/benchmarks/bench.py $(if $(QUICK),--quick)
 
-clean:  ## remove the virtual environment and everything made
-	rm -rf $(VENV) build runs *.egg-info
+clean:  ## remove the virtual environment and what was built; your own trained models in runs/ stay
+	rm -rf $(VENV) build *.egg-info

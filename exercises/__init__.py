@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -134,6 +134,8 @@ def reason(found: Outcome, wanted: Outcome, case: tuple, what: str) -> str:
     value, right = found.value, wanted.value
     if isinstance(value, Exception):
         raise value
+    if not isinstance(right, Tensor):
+        return f"{what} is impossible for such arguments, so an error is right; yours gives {shown(value)}."
     if not isinstance(value, Tensor):
         return f"{what} should be a tensor, or numbers, but yours is a {type(value).__name__}."
     if value.shape != right.shape:
@@ -142,8 +144,6 @@ def reason(found: Outcome, wanted: Outcome, case: tuple, what: str) -> str:
         return f"{what} should be real, but yours is complex."
     if value.isnan().any():
         return f"{what} holds NaN."
-    if not isinstance(right, Tensor):
-        return f"{what} is impossible for such arguments, so an error is right; yours gives {shown(value)}."
     given = ", ".join(shown(one) for one in case)
     return f"for the arguments {given} {what} should be {shown(right)}, but yours is {shown(value)}."
 
@@ -183,7 +183,7 @@ def check(number: str, answer: Callable) -> None:
     print(verdict(number, answer).line)
 
 
-def returned(answer: Callable, *arguments, like: Tensor | float, what: str) -> Tensor:
+def returned(answer: Callable, *arguments, like: Any, what: str) -> Tensor:
     """Return an answer's value as a float64 tensor once it has the oracle's shape and no NaN; otherwise raise Wrong."""
     value = answer(*(a.clone() if isinstance(a, Tensor) else a for a in arguments))
     if value is None or value is ...:
@@ -200,6 +200,6 @@ def returned(answer: Callable, *arguments, like: Tensor | float, what: str) -> T
     return value.double()
 
 
-def close(value: Tensor, wanted: Tensor | float, tolerance: float = 1e-4) -> bool:
+def close(value: Tensor, wanted: Any, tolerance: float = 1e-4) -> bool:
     """Return whether two results agree to a relative (and, near zero, absolute) tolerance."""
     return torch.allclose(value.double(), torch.as_tensor(np.asarray(wanted)).double(), rtol=tolerance, atol=tolerance)

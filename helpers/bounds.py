@@ -141,7 +141,7 @@ class Rate(NamedTuple):
 
 
 def split_rate(z: Tensor, mu: Tensor, logvar: Tensor) -> Rate:
-    """Return the two parts of the mean KL, one value a sample: the information in z about the image, and how far q(z) is from N(0, I).
+    """Return the two parts of the mean KL, one value a sample: the information in z about the image, and q(z) against N(0, I).
 
     mean KL(q(z|x) ‖ p(z)) = E log q(z|x) / q(z)  +  E log q(z) / p(z)          (Hoffman & Johnson 2016)
 

@@ -232,7 +232,7 @@ class FixedPoints(NamedTuple):
         return (self.multipliers.abs() < 1).all(1)
 
     @property
-    def index(self) -> Tensor:
+    def index(self) -> Tensor:  # type: ignore[override]  # a named tuple has a method of this name
         """The Lefschetz index of each, (K,): the sign of det(I − J). +1 for a sink; −1 for a saddle with one multiplier above 1."""
         eye = torch.eye(self.points.shape[1], dtype=torch.float64)
         return torch.linalg.det(eye - self.jacobians).sign().long()
@@ -396,10 +396,10 @@ def chaotic_uniform(n: int, size: Sequence[int] | int, generator: torch.Generato
     the rest follows from them. x is kept at or below 1 − 2⁻⁵³, from where it would fall to 0 for good. Raises DynamicsError.
     """
     whole("n", n, 1)
-    size = (size,) if isinstance(size, Integral) else tuple(size)
-    for part in size:
+    shape = (int(size),) if isinstance(size, Integral) else tuple(size)  # type: ignore[arg-type]
+    for part in shape:
         whole("a size", part, 1)
-    u0 = torch.rand(size, generator=generator, dtype=torch.float64).clamp(1e-8, 1 - 1e-8)
+    u0 = torch.rand(shape, generator=generator, dtype=torch.float64).clamp(1e-8, 1 - 1e-8)
     x, found = torch.sin(0.5 * math.pi * u0).square(), []
     for _ in range(n):
         x = x.clamp(max=1 - 2.0**-53)

@@ -7,21 +7,17 @@ result: numbers from different networks cannot be compared. `bootstrap` puts an 
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import importlib.util
 import statistics
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from helpers import pretrained
-from helpers.data import DataError, to_float
+from helpers.data import to_float
 from helpers.features import FeatureNetwork
 from helpers.models import in_batches
 from helpers.objective import ShapeError, same_shape
@@ -207,22 +203,25 @@ def to_features(images: Tensor, features: str = "cifar10_features") -> Tensor:
     """Return the features (N, F) float32 of pictures in a network named `features`: take them once, measure many times.
 
     images: (N, C, H, W), uint8 or in [0, 1], in the shape that the network reads; or features (N, F), which come back as they are.
-    features: a shipped network, or "inception", or "inception-antialias" (see `inception`).
-    Raises ShapeError, PictureError; DataError on an unknown name.
+    features: the name of a shipped network. Raises ShapeError, PictureError; DataError on an unknown name.
     """
     if images.ndim == 2:
         return finite(images.cpu(), "the features")
-    if features in INCEPTION:
-        return finite(inception_outputs(images, features)[0], "the features")
+    network = measuring(features)
+    return finite(features_of(network, pictures(images, network.config.shape, features)), "the features")
+
+
+def measuring(features: str) -> FeatureNetwork:
+    """Return a shipped feature network. Raises DataError on an unknown name, ValueError on that of a model of images."""
     network = pretrained.load(features)
-    return finite(features_of(network, pictures(images, tuple(network.config.shape), features)), "the features")
+    if not isinstance(network, FeatureNetwork):
+        raise ValueError(f"{features} is no feature network but a model of images; use cifar10_features or celeba_features.")
+    return network
 
 
 def both(images: Tensor, reference: Tensor | None, features: str, least: int = 2) -> tuple[Tensor, Tensor]:
     """Return the features (N, F), (M, F) of pictures and of what they are held against; None stands for the shipped real ones."""
     here = to_features(images, features)
-    if reference is None and features in INCEPTION:
-        raise PictureError(f'no real Inception features ship: give `reference` pictures beside features="{features}".')
     there = pretrained.reference(features) if reference is None else to_features(reference, features)
     if here.shape[1] != there.shape[1]:
         raise ShapeError(f"the features have {here.shape[1]} and {there.shape[1]} dimensions: they come from different networks.")
@@ -256,7 +255,7 @@ def frechet_distance(images: Tensor, reference: Tensor | None = None, features: 
             stacklevel=2,
         )
     value = gaussian_frechet(*moments(here), *moments(there)).item()
-    return Distance(value, named(features), (len(here), len(there)))
+    return Distance(value, features, (len(here), len(there)))
 
 
 def frechet_to(reference: Tensor) -> Callable[[Tensor], float]:
@@ -311,7 +310,7 @@ def frechet_at_infinity(
     weight = torch.tensor([size * (len(here) // size) for size in sizes], dtype=torch.float64).sqrt()
     line = torch.stack([weight, weight / torch.tensor(sizes, dtype=torch.float64)], 1)
     found = torch.linalg.lstsq(line, (weight * torch.tensor(values, dtype=torch.float64))[:, None]).solution
-    return Extrapolation(found[0].item(), named(features), tuple(sizes), tuple(values))
+    return Extrapolation(found[0].item(), features, tuple(sizes), tuple(values))
 
 
 def cubic_kernel(x: Tensor, y: Tensor) -> Tensor:
@@ -353,7 +352,7 @@ def kernel_distance(
         raise ShapeError(f"one or more subsets of two or more pictures are needed; asked for {subsets} of {size}.")
     pairs = ([torch.randperm(len(s), generator=generator)[:size] for s in (here, there)] for _ in range(subsets))
     values = torch.stack([kernel_mmd(here[a], there[b]) for a, b in pairs])
-    return KernelDistance(values.mean().item(), values.std(correction=0).item(), named(features), (len(here), len(there)))
+    return KernelDistance(values.mean().item(), values.std(correction=0).item(), features, (len(here), len(there)))
 
 
 def ball_radii(features: Tensor, k: int) -> Tensor:
@@ -383,7 +382,7 @@ def precision_recall(
     here, there = (part.double() for part in both(images, reference, features, least=k + 1))
     precision = share_inside(here, there, ball_radii(there, k))
     recall = share_inside(there, here, ball_radii(here, k))
-    return Coverage(precision, recall, named(features), (len(here), len(there)))
+    return Coverage(precision, recall, features, (len(here), len(there)))
 
 
 # One set of pictures
@@ -391,12 +390,10 @@ def precision_recall(
 
 def class_probabilities(images: Tensor, features: str = "cifar10_features") -> Tensor:
     """Return p(y|x), (N, classes), of pictures by a named classifier. Raises PictureError where the network knows no classes."""
-    if features in INCEPTION:
-        return inception_outputs(images, features)[1].softmax(1)
-    network = pretrained.load(features)
-    if getattr(network.config, "task", None) != "classes":
+    network = measuring(features)
+    if network.config.task != "classes":
         raise PictureError(f"{features} tells no classes apart, so there is no p(y|x) to score; use cifar10_features, say.")
-    images = pictures(images, tuple(network.config.shape), features)
+    images = pictures(images, network.config.shape, features)
     with torch.no_grad():
         return torch.cat([network(x).cpu() for x in in_batches(network, images)]).softmax(1)
 
@@ -419,7 +416,7 @@ def inception_score(images: Tensor, features: str = "cifar10_features", *, split
     p = p[torch.randperm(len(p), generator=torch.Generator().manual_seed(seed))]
     parts = [p[i * len(p) // splits : (i + 1) * len(p) // splits] for i in range(splits)]
     values = torch.stack([torch.xlogy(q, q / q.mean(0)).nan_to_num(0).sum(1).mean().exp() for q in parts])
-    classifier = "given probabilities" if given else named(features)
+    classifier = "given probabilities" if given else features
     return ClassScore(values.mean().item(), values.std(correction=0).item(), classifier, len(p))
 
 
@@ -452,67 +449,3 @@ def bootstrap(
     value, error = float(statistic(sample)), values.std().item()
     reach = statistics.NormalDist().inv_cdf(0.5 + level / 2) * error
     return Interval(value, value - reach, value + reach, error, values.mean().item() - value)
-
-
-# Inception, where its weights are
-
-
-INCEPTION = {"inception": False, "inception-antialias": True}  # name → whether resizing to 299×299 antialiases
-INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"  # the last part begins its SHA-256
-INCEPTION_URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{INCEPTION_FILE}"
-
-
-def named(features: str) -> str:
-    """Return a network's name as results carry it: Inception's says how pictures were resized, because that moves the number."""
-    if features not in INCEPTION:
-        return features
-    return f"inception (2048, {'antialiased resize' if INCEPTION[features] else 'TensorFlow 1 resize, no antialias'})"
-
-
-def inception_path() -> Path:
-    """Return where Inception's weights are looked for: the checkpoints folder of torch.hub."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_FILE
-
-
-def download_inception() -> Path:
-    """Fetch Inception's weights (96 MB) to `inception_path()`, checked by their hash, and return where they are."""
-    path = inception_path()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.hub.download_url_to_file(INCEPTION_URL, str(path), hash_prefix=path.stem.rsplit("-", 1)[1])
-    return path
-
-
-@functools.cache
-def inception(antialias: bool = False) -> nn.Module:
-    """Return the Inception network of published FIDs: features (N, 2048) and logits (N, 1008) of uint8 pictures (N, 3, H, W).
-
-    Without antialias pictures are resized as TensorFlow 1 did, as in torch-fidelity and in published numbers; with it, as
-    torchmetrics 1.8 and later do by default. Needs the package torch-fidelity and the weights; never downloads by itself.
-    Raises DataError, with the exact steps, when either is missing or the weights are damaged.
-    """
-    path = inception_path()
-    steps = (
-        "\n  1. pip install torch-fidelity          (0.1 MB)"
-        '\n  2. python -c "from helpers import fidelity; fidelity.download_inception()"'
-        f"\n     (96 MB; or put {INCEPTION_URL} at {path} by hand)\n"
-        'Without them, use the networks that ship: features="cifar10_features" or "celeba_features".'
-    )
-    if importlib.util.find_spec("torch_fidelity") is None:
-        raise DataError('features="inception" needs the package torch-fidelity, which is not installed. Do:' + steps)
-    if not path.exists():
-        raise DataError('features="inception" needs Inception\'s weights, which are not on this machine. Do:' + steps)
-    if not hashlib.sha256(path.read_bytes()).hexdigest().startswith(path.stem.rsplit("-", 1)[1]):
-        raise DataError(f"{path} is damaged: its SHA-256 differs. Delete it, and do:" + steps)
-    from torchmetrics.image.fid import NoTrainInceptionV3
-
-    return NoTrainInceptionV3("inception-v3-compat", ["2048", "logits_unbiased"], str(path), antialias=antialias)
-
-
-@torch.no_grad()
-def inception_outputs(images: Tensor, features: str = "inception") -> tuple[Tensor, Tensor]:
-    """Return Inception's features (N, 2048) and logits (N, 1008) of pictures (N, 3, H, W), rounded to uint8 first."""
-    images = pictures(images, (3, *images.shape[2:]), features)
-    network = inception(INCEPTION[features])
-    levels = images if images.dtype == torch.uint8 else (255 * images).round().clamp(0, 255)
-    parts = [network._torch_fidelity_forward(x.to(torch.uint8)) for x in levels.split(50)]
-    return torch.cat([f for f, _ in parts]), torch.cat([logits for _, logits in parts])

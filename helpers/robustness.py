@@ -335,7 +335,7 @@ def projected_gradient(
     return best, found
 
 
-def symmetric_kl(here: tuple[Tensor, Tensor], there: tuple[Tensor, Tensor]) -> Tensor:
+def symmetric_kl(here: Sequence[Tensor], there: Sequence[Tensor]) -> Tensor:
     """Return ½ KL(q ‖ p) + ½ KL(p ‖ q) per row, (B,) float32 nats, of two posteriors given as (mu, logvar), (B, Z) each."""
     return 0.5 * (kl_between(*here, *there) + kl_between(*there, *here)).float()
 
@@ -343,8 +343,8 @@ def symmetric_kl(here: tuple[Tensor, Tensor], there: tuple[Tensor, Tensor]) -> T
 def place_distance(model: Autoencoder | VAE, x: Tensor, reference: Tensor, on: str) -> Tensor:
     """Return how far the model holds pictures apart, (B,), with its gradient in x: on "latent", "recon" or "posterior"."""
     if on == "posterior":
-        zones = (tuple(part.cpu() for part in model.encode(one)) for one in (x, reference))  # Apple's devices have no float64
-        return symmetric_kl(*zones).to(x.device)
+        here, there = ([part.cpu() for part in model.encode(one)] for one in (x, reference))  # Apple's devices have no float64
+        return symmetric_kl(here, there).to(x.device)
     z, w = mean_code(model, x), mean_code(model, reference)
     return squares(z, w) if on == "latent" else squares(model.decode(z), model.decode(w))
 
@@ -479,7 +479,8 @@ def picture_loss(model: Autoencoder | VAE, images: Tensor, generator: torch.Gene
     check_count("draws", draws)
     check_count("batch", batch)
     for part in x.split(batch):
-        part, total = part.to(device_of(model)), 0
+        part = part.to(device_of(model))
+        total = torch.zeros(3, len(part), device=part.device)
         for _ in range(draws):
             total = total + torch.stack(model.loss(part, noisy_output(model, part, generator))) / draws
         parts.append(total.cpu())

@@ -1,9 +1,6 @@
 """Similarity and Fréchet distance against independent implementations and known answers."""
 
-import hashlib
-import importlib.util
 import math
-import re
 
 import numpy as np
 import pytest
@@ -325,62 +322,6 @@ def test_bad_numbers_are_refused():
 
 
 # Inception, without its weights and with weights that a test makes up
-
-
-def test_inception_says_what_is_missing_and_never_downloads(monkeypatch, tmp_path):
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *a, **k: pytest.fail("it reached for the network"))
-    fidelity.inception.cache_clear()
-    x, found = noise(3, 3, 32, 32), importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch_fidelity" else found(name))
-    with pytest.raises(DataError, match="pip install torch-fidelity"):
-        fidelity.frechet_distance(x, x, "inception")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
-    with pytest.raises(DataError, match=r"(?s)96 MB.*" + re.escape(str(tmp_path))):
-        fidelity.frechet_distance(x, x, "inception")
-    fidelity.inception_path().parent.mkdir()
-    fidelity.inception_path().write_bytes(b"half a file")
-    with pytest.raises(DataError, match="damaged"):
-        fidelity.inception_score(x, "inception-antialias")
-    with pytest.raises(fidelity.PictureError, match="no real Inception features"):
-        fidelity.frechet_distance(noise(3, 2048), None, "inception")
-
-
-def test_downloading_inception_asks_for_one_file_and_its_hash(monkeypatch, tmp_path):
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    asked = []
-    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda url, path, hash_prefix: asked.append((url, path, hash_prefix)))
-    assert fidelity.download_inception() == fidelity.inception_path()
-    assert asked == [(fidelity.INCEPTION_URL, str(fidelity.inception_path()), "6726825d")]
-
-
-def test_inception_features_are_torch_fidelitys(monkeypatch, tmp_path):
-    pytest.importorskip("torch_fidelity")
-    from torch_fidelity import feature_extractor_inceptionv3
-
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    fidelity.inception.cache_clear()
-    torch.manual_seed(0)
-    monkeypatch.setattr(feature_extractor_inceptionv3, "load_state_dict_from_url", lambda *a, **k: {})
-    blank = feature_extractor_inceptionv3.FeatureExtractorInceptionV3
-    monkeypatch.setattr(blank, "load_state_dict", lambda self, state: None)
-    theirs = blank("inception-v3-compat", ["2048", "logits_unbiased"])
-    monkeypatch.undo()
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    (tmp_path / "checkpoints").mkdir()
-    torch.save(theirs.state_dict(), tmp_path / "made")
-    begins = hashlib.sha256((tmp_path / "made").read_bytes()).hexdigest()[:8]
-    monkeypatch.setattr(fidelity, "INCEPTION_FILE", f"weights-{begins}.pth")
-    (tmp_path / "made").rename(fidelity.inception_path())
-    assert 95e6 < fidelity.inception_path().stat().st_size < 97e6  # the 96 MB that the error names
-    x = (255 * noise(1, 3, 32, 32)).to(torch.uint8)
-    expected = theirs(x)
-    for found, wanted in zip(fidelity.inception_outputs(x / 255), expected, strict=True):  # small: the weights are random
-        assert torch.allclose(found / wanted.std(), wanted / wanted.std(), rtol=1e-4, atol=1e-4)
-    smooth = fidelity.to_features(x, "inception-antialias")
-    assert smooth.shape == (1, 2048) and ((smooth - expected[0]) / expected[0].std()).abs().max() > 1e-3
-    assert fidelity.named("inception") == "inception (2048, TensorFlow 1 resize, no antialias)"
-    fidelity.inception.cache_clear()
 
 
 def test_the_work_grows_with_the_number_of_pictures_and_never_with_its_square():

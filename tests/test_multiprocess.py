@@ -53,8 +53,8 @@ def train_one(config: ModelConfig, path: Path, images: torch.Tensor | None = Non
     images = dots() if images is None else images
     history = fit(model, images, objective=with_given_noise, targets=eps, checkpoint=path, **PLAN)
     state = torch.cat([value.flatten().float() for value in model.state_dict().values()])
-    return {"rows": history.rows, "state": state, "read": Counting.read,
-            "gradients": torch.cat([torch.zeros(0)] + [p.grad.flatten() for p in model.parameters() if p.grad is not None])}  # fmt: skip
+    gradients = torch.cat([torch.zeros(0)] + [p.grad.flatten() for p in model.parameters() if p.grad is not None])
+    return {"rows": history.rows, "state": state, "read": Counting.read, "gradients": gradients}
 
 
 def worker(folder: Path) -> None:
