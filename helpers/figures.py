@@ -233,10 +233,10 @@ def decoded_plane(
     return ax
 
 
-def training_curves(rows: Sequence[Mapping[str, float]], ax: Sequence[Axes] | None = None) -> Sequence[Axes]:
+def training_curves(rows: Sequence[Mapping[str, float]]) -> Sequence[Axes]:
     """Draw recon and, where there is any, kl over the epochs, one axes each: train dashed, held out solid, nats per image."""
     parts = ["recon", "kl"] if any(row["kl"] for row in rows) else ["recon"]
-    several = plt.subplots(1, len(parts), figsize=(3.5 * len(parts) + 0.5, 2.8), squeeze=False)[1][0] if ax is None else ax
+    several = plt.subplots(1, len(parts), figsize=(3.5 * len(parts) + 0.5, 2.8), squeeze=False)[1][0]
     for one, part in zip(several, parts, strict=True):
         for name, style in ((part, "--"), (f"held_{part}", "-")):
             points = [(row["epoch"], row[name]) for row in rows if name in row]

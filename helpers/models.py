@@ -298,17 +298,17 @@ def reconstruct(model: LatentModel, images: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def evaluate(model: LatentModel, images: Tensor, *, beta: float = 1.0, seed: int = 0) -> dict[str, float]:
+def evaluate(model: LatentModel, images: Tensor) -> dict[str, float]:
     """Return the mean loss, recon and kl over images (N, C, H, W), in nats per image, one noise sample each.
 
-    Learned sigmas and the mode stay as they are; a seed gives the same noise every time. Raises ShapeError.
+    Learned sigmas and the mode stay as they are; the noise is the same every time. Raises ShapeError.
     """
-    was_training, noise = model.training, torch.Generator(device_of(model)).manual_seed(seed)
+    was_training, noise = model.training, torch.Generator(device_of(model)).manual_seed(0)
     model.eval()
     totals = torch.zeros(3, dtype=torch.float64)
     try:
         for x in image_batches(model, images):
-            totals += torch.stack([part.cpu().double().sum() for part in model.loss(x, model(x, noise), beta)])
+            totals += torch.stack([part.cpu().double().sum() for part in model.loss(x, model(x, noise))])
     finally:
         model.train(was_training)
     return dict(zip(Loss._fields, (totals / len(images)).tolist(), strict=True))

@@ -52,17 +52,19 @@ def gaussian_kl(mu: Tensor, logvar: Tensor) -> Tensor:
     return 0.5 * (mu.square() + (torch.expm1(logvar) - logvar)).flatten(1).sum(1)
 
 
-def active_units(mu: Tensor, threshold: float = 0.01) -> Tensor:
+def active_units(mu: Tensor) -> Tensor:
     """Return which latents a model uses: whether the posterior mean varies over the data, (Z,) bool.
 
-    Var_x mu_z(x) > threshold          (Burda, Grosse & Salakhutdinov 2016, section 5.2: threshold 0.01)
+    Var_x mu_z(x) > 0.01          (Burda, Grosse & Salakhutdinov 2016, section 5.2)
 
     mu: (N, Z), the posterior means of N ≥ 2 images; never samples of z, whose variance is about 1 where nothing is used.
-    NaN counts as unused. Raises ShapeError on anything but two axes and two rows. Built in notebook 06.
+    Raises ShapeError on anything but two axes and two rows, ValueError on NaN. Built in notebook 06.
     """
     if mu.ndim != 2 or len(mu) < 2:
         raise ShapeError(f"mu must be (N, Z) with N of 2 or more images, but it is {tuple(mu.shape)}.")
-    return at_least_float32(mu).var(0, correction=0) > threshold
+    if mu.isnan().any():
+        raise ValueError("mu holds NaN, so no latent can be called used or unused; check the model.")
+    return at_least_float32(mu).var(0, correction=0) > 0.01
 
 
 def free_bits_kl(mu: Tensor, logvar: Tensor, free: float) -> Tensor:

@@ -2,7 +2,7 @@
 
 | variable | values | meaning |
 |---|---|---|
-| `VAE_COURSE_DATA` | a folder | of real data sets and the prepared store (default: the user's cache; relative to the course's root) |
+| `VAE_COURSE_DATA` | a folder | of real data and the prepared store (default: in the user's cache; relative to the course's root) |
 | `VAE_COURSE_STANDINS` | 1 | use the drawn stand-ins even where real data is present |
 | `VAE_COURSE_SEED` | a whole number | the seed of everything random (default 0) |
 | `VAE_COURSE_BUDGET` | quick, full | training lengths (default: quick, at which every claim is tested) |

@@ -12,9 +12,11 @@ import os
 import time
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from accelerate import Accelerator
@@ -26,6 +28,9 @@ from helpers.checksums import checksum, function_checksum
 from helpers.data import DataError, Dataset, to_float
 from helpers.files import write_atomically
 from helpers.objective import Loss
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Objective = Callable[..., Loss]  # of (model, x, noise); with targets, of (model, x, targets, noise)
 CPUINFO = Path("/proc/cpuinfo")  # Linux only
@@ -65,11 +70,11 @@ class History:
         """Return one column over the epochs; epochs that did not record it are left out."""
         return [row[name] for row in self.rows if name in row]
 
-    def plot(self, ax=None):
+    def plot(self) -> Sequence[Axes]:
         """Draw recon and kl over the epochs, train dashed and held out solid; return the axes."""
         from helpers.figures import training_curves  # here, because training alone, on a server, needs no matplotlib
 
-        return training_curves(self.rows, ax)
+        return training_curves(self.rows)
 
     def __repr__(self) -> str:
         names = ("epoch", "recon", "kl", "held_recon", "held_kl", "images_per_second")
@@ -129,37 +134,29 @@ def fit(
     checkpoint: a file written after every epoch; where it exists, training goes on from it, and ends with exactly the
     weights of an uninterrupted run. A full disk costs a warning, not the run. Ctrl-C (the stop button) returns what there
     is so far.  The model comes back to the device that it came from.
-    Under `accelerate launch` several processes share each batch, and each draws its own noise. (Layers with statistics of
-    their own, such as batch norm, see their process's share.)
+    Under `accelerate launch` several processes share each batch, and each draws its own noise.
     Raises DataError on images that do not fit, ValueError on a checkpoint of another run, TrainingDiverged, OutOfMemory.
     """
-    images = checked_images(images, model, batch)
-    held_out = None if held_out is None else checked_images(held_out, model)
-    check_targets(targets, images, objective, held_out)
-    if epochs < 1 or (max_steps is not None and max_steps < 1):
-        raise ValueError(f"epochs is {epochs} and max_steps is {max_steps}; both must be at least 1.")
+    images, held_out = checked_images(images, model, batch), None if held_out is None else checked_images(held_out, model)
+    check_plan(epochs, max_steps, targets, images, objective, held_out)
     seed = settings.seed() if seed is None else seed
     home = next(model.parameters()).device
     steps = len(images) // batch  # in an epoch
     total = epochs * steps if max_steps is None else min(max_steps, epochs * steps)
     loop = Loop(model, total, lr, batch, seed, beta, objective, bfloat16, decay, targets)
-    run: dict[str, float | str] = {"epochs": epochs if total == epochs * steps else total / steps}
-    run |= {"batch": batch, "lr": lr, "decay": decay, "seed": seed}
+    run: dict[str, float | str] = {"epochs": epochs if total == epochs * steps else total / steps, "batch": batch, "lr": lr}
+    run |= {"decay": decay, "seed": seed}
     run |= fingerprint(images, targets, beta, objective) if checkpoint else {}
-    done, history = read_checkpoint(checkpoint, model, loop.optimizer, run)
-    shown = progress and first_process() and not settings.bars_hidden()  # which tqdm itself ignores in a notebook
-    with tqdm(total=total, initial=min(done * steps, total), mininterval=0.5, unit="step", disable=not shown) as bar:
-        try:
-            for epoch in range(done, math.ceil(total / steps)):
-                history.rows.append(loop.row(images, held_out, epoch, bar))
-                if checkpoint and first_process():
-                    write_checkpoint(checkpoint, model, loop.optimizer, run, history)
-        except KeyboardInterrupt:
-            history.interrupted = True
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            raise OutOfMemory(out_of_memory(batch, history, checkpoint), history) from error
-        finally:
-            model.to(home).eval()
+    history = read_checkpoint(checkpoint, model, loop.optimizer, run)
+    save = partial(write_checkpoint, checkpoint, model, loop.optimizer, run) if checkpoint and first_process() else None
+    try:
+        loop.train(images, held_out, history, progress, save)
+    except KeyboardInterrupt:
+        history.interrupted = True
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise OutOfMemory(out_of_memory(batch, history, checkpoint), history) from error
+    finally:
+        model.to(home).eval()
     return history
 
 
@@ -180,15 +177,17 @@ def checked_images(images: Tensor | Dataset, model: nn.Module, batch: int = 1) -
     return images
 
 
-def check_targets(targets: Tensor | None, images: Tensor, objective: Objective | None, held_out: Tensor | None) -> None:
-    """Raise DataError unless there are no targets, or one for each image and an objective that uses them."""
-    if targets is None:
-        return
-    if len(targets) != len(images):
+def check_plan(
+    epochs: int, max_steps: int | None, targets: Tensor | None, images: Tensor, objective: Objective | None, held_out: Tensor | None
+) -> None:
+    """Raise ValueError when nothing would be trained, DataError when targets do not fit images or would not be used."""
+    if epochs < 1 or (max_steps is not None and max_steps < 1):
+        raise ValueError(f"epochs is {epochs} and max_steps is {max_steps}; both must be at least 1.")
+    if targets is not None and len(targets) != len(images):
         raise DataError(f"there are {len(targets):,} targets for {len(images):,} images; pass one for each.")
-    if objective is None:
+    if targets is not None and objective is None:
         raise DataError("only an objective of your own can use targets: pass objective=, or leave targets out.")
-    if held_out is not None:
+    if targets is not None and held_out is not None:
         raise DataError("targets belong to the training images, and held-out images have none: score those afterwards.")
 
 
@@ -254,14 +253,24 @@ class Loop:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
             return self.module(x, noise, beta, targets)
 
-    def row(self, images: Tensor, held_out: Tensor | None, epoch: int, bar: tqdm) -> dict[str, float]:
-        """Train over the images once, evaluate the held-out ones, and return both for the history. Raises TrainingDiverged."""
-        row = self.epoch(images, epoch, bar)
-        if held_out is not None:
-            row |= {f"held_{key}": value for key, value in self.evaluate(held_out, row["beta"]).items()}
-        stop_if_diverged(self.module, row, self.lr)
-        bar.set_postfix(recon=f"{row['recon']:.1f}", kl=f"{row['kl']:.1f}")
-        return row
+    def train(
+        self, images: Tensor, held_out: Tensor | None, history: History, progress: bool, save: Callable[[History], None] | None
+    ) -> None:
+        """Train the epochs that the history lacks, and add them to it. Raises TrainingDiverged."""
+        steps = len(images) // self.batch
+        shown = progress and first_process() and not settings.bars_hidden()  # which tqdm itself ignores in a notebook
+        first = min(len(history) * steps, self.total)
+        with tqdm(total=self.total, initial=first, mininterval=0.5, unit="step", disable=not shown) as bar:
+            for epoch in range(len(history), math.ceil(self.total / steps)):
+                row = self.epoch(images, epoch, bar)
+                if held_out is not None:
+                    row |= {f"held_{key}": value for key, value in self.evaluate(held_out, row["beta"]).items()}
+                weights = {"a weight": sum(p.detach().sum().item() for p in self.module.parameters())}
+                stop_if_diverged(row | weights, f"at the end of epoch {epoch + 1}", self.lr)
+                bar.set_postfix(recon=f"{row['recon']:.1f}", kl=f"{row['kl']:.1f}")
+                history.rows.append(row)
+                if save:
+                    save(history)
 
     def epoch(self, images: Tensor, epoch: int, bar: tqdm) -> dict[str, float]:
         """Train over the images once and return the row for the history.
@@ -280,7 +289,7 @@ class Loop:
             totals += self.step(images, order[step * self.batch : (step + 1) * self.batch], noise, at)
             if step % 20 == 19 or step == steps - 1:  # all processes look at the same sum, so that they stop together
                 mean = self.accelerator.reduce(totals, "mean")
-                stop_if_not_finite(mean, epoch, step, self.lr)
+                stop_if_diverged(by_name(mean), f"in epoch {epoch + 1}, by step {step + 1}", self.lr)
             bar.update()
         seconds = time.perf_counter() - start
         row = {"epoch": epoch + 1, **by_name(mean / steps), "beta": self.beta_at(at)}
@@ -311,28 +320,15 @@ def by_name(totals: Tensor) -> dict[str, float]:
     return dict(zip(Loss._fields, totals.tolist(), strict=True))
 
 
-def stop_if_not_finite(totals: Tensor, epoch: int, step: int, lr: float) -> None:
-    """Raise TrainingDiverged when a running total is NaN or infinite."""
-    bad = [name for name, value in by_name(totals).items() if not math.isfinite(value)]
+def stop_if_diverged(values: dict[str, float], when: str, lr: float) -> None:
+    """Raise TrainingDiverged, with the usual causes, when one of the values is NaN or infinite."""
+    bad = [name for name, value in values.items() if not math.isfinite(value)]
     if bad:
         parts = [name for name in bad if name != "loss"] or bad
-        raise TrainingDiverged(divergence(" and ".join(parts), f"in epoch {epoch + 1}, by step {step + 1}", lr))
-
-
-def stop_if_diverged(model: nn.Module, row: dict[str, float], lr: float) -> None:
-    """Raise TrainingDiverged when an epoch ended in weights or held-out losses that are no numbers; nothing is saved then."""
-    bad = [name for name, value in row.items() if not math.isfinite(value)]
-    bad += [] if all(p.isfinite().all() for p in model.parameters()) else ["a weight"]
-    if bad:
-        raise TrainingDiverged(divergence(" and ".join(bad), f"at the end of epoch {row['epoch']}", lr))
-
-
-def divergence(what: str, when: str, lr: float) -> str:
-    """Return the explanation of a training run that ran away."""
-    return (
-        f"{what} became NaN or infinite {when}. The model's weights are now useless; build it anew. Usual causes: a learning "
-        f"rate that is too high (lr={lr:g}; try a third of it), images outside [0, 1], or a log of something that reached 0."
-    )
+        raise TrainingDiverged(
+            f"{' and '.join(parts)} became NaN or infinite {when}. The model's weights are now useless; build it anew. Usual "
+            f"causes: a learning rate that is too high (lr={lr:g}; try a third of it), or a log of something that reached 0."
+        )
 
 
 def out_of_memory(batch: int, history: History, checkpoint: str | Path | None) -> str:
@@ -366,13 +362,13 @@ def write_checkpoint(
 
 def read_checkpoint(
     path: str | Path | None, model: nn.Module, optimizer: torch.optim.Optimizer, run: dict[str, float | str]
-) -> tuple[int, History]:
-    """Return (epochs done, history) of a checkpoint and load it; (0, empty) where there is none.
+) -> History:
+    """Load a checkpoint and return its history; an empty one where there is none.
 
     Raises ValueError when the file is damaged, or was written by another run or another architecture.
     """
     if path is None or not Path(path).exists():
-        return 0, History()
+        return History()
     try:
         with zipfile.ZipFile(path) as archive:  # torch.load does not look at the checksums
             if damaged := archive.testzip():
@@ -393,4 +389,4 @@ def read_checkpoint(
         optimizer.load_state_dict(state["optimizer"])
     except (RuntimeError, ValueError) as error:
         raise ValueError(f"{path} holds another architecture than this model; use another file.") from error
-    return len(rows), History(rows)
+    return History(rows)
