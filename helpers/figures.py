@@ -28,7 +28,7 @@ from helpers.data import to_float
 STYLE = Path(__file__).parent / "course.mplstyle"
 DPI = 100  # screen pixels per inch of a figure
 WAYS = ((2, 92), (1.5, 92), (1, 92), (1, 80))  # pixels of the file per screen pixel, each way; quality of a JPEG
-LIMIT = 15_000  # bytes of a stored figure, where that can be had: a page with a dozen of them stays below 500 KB
+LIMIT = 12_000  # bytes of a stored figure, where that can be had: a page with a dozen of them stays below 500 KB
 PAGE, LARGE = 780, 128  # screen pixels: width of a page, width of an image
 SHEET = {1: 780 * 300, 3: 780 * 110}  # screen pixels: area of a sheet, by channels, since colour costs most bytes
 
@@ -67,13 +67,13 @@ def compact(figure: Figure, form: str) -> tuple[bytes, dict[str, int]] | None:
 
 
 def encoded(image: Image.Image, form: str, quality: int) -> bytes:
-    """Return an image as a "JPEG" of this quality, or as a "PNG" of 80 colours, or of 32 greys where it has no colour."""
+    """Return an image as a "JPEG" of this quality, or as a "PNG" of 64 colours, or of 32 greys where it has no colour."""
     buffer = io.BytesIO()
     if form == "JPEG":
         image.save(buffer, form, quality=quality, optimize=True, progressive=True)
         return buffer.getvalue()
     grey = not ImageChops.difference(image, image.convert("L").convert("RGB")).getbbox()
-    colours = 32 if grey else 80
+    colours = 32 if grey else 64
     image.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(buffer, form, optimize=True)
     return buffer.getvalue()
 

@@ -23,8 +23,8 @@ from torch import Tensor
 
 from helpers import pretrained, settings
 from helpers.data import DataError
-from helpers.figures import DPI, colour, tile
-from helpers.latent import code_of, gaussian_picks, kl_per_latent, prior_picks, ranked_by_kl
+from helpers.figures import DPI, colour, encoded, tile
+from helpers.latent import code_of, gaussian_samples, kl_per_latent, prior_samples, ranked_by_kl
 from helpers.models import LatentModel, decode
 from helpers.pretrained import Codes
 
@@ -48,7 +48,7 @@ class WithFallback:
 
     def _repr_mimebundle_(self, **options: object) -> dict:
         """Return the live view, a still image and `repr`, of which a page shows the first that it can."""
-        image = base64.b64encode(jpeg(still(self))).decode()
+        image = base64.b64encode(encoded(still(self), "JPEG", 80)).decode()
         return super()._repr_mimebundle_(**options) | {"image/jpeg": image, "text/plain": repr(self)}  # type: ignore[misc]
 
 
@@ -304,7 +304,7 @@ class LatentSliders(WithFallback, widgets.VBox):
         """
         self.walk(False)
         size = self.z.shape[1]
-        z = prior_picks(1, size, self.generator) if self.codes is None else gaussian_picks(self.codes.mu, 1, self.generator)
+        z = prior_samples(1, size, self.generator) if self.codes is None else gaussian_samples(self.codes.mu, 1, self.generator)
         z[:, self.dims] = z[:, self.dims].clamp(-self.reach, self.reach)
         self.go_to(z)
 

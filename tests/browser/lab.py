@@ -29,12 +29,12 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 PATIENCE = 180  # seconds for a step that takes one or two on an idle machine: tests run beside others
 ON_A_MAC = ("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome", "/Applications/Chromium.app/Contents/MacOS/Chromium")
 
-# Times of key presses and of new pictures, on the page's own clock, in milliseconds.
+# Times of key presses and of new images, on the page's own clock, in milliseconds.
 WATCH = """
-window.seen = {keys: [], pictures: []};
+window.seen = {keys: [], images: []};
 document.addEventListener('keydown', event => seen.keys.push(event.timeStamp), true);
 document.addEventListener('load', event => {
-    if (event.target.matches && event.target.matches('img.widget-image')) seen.pictures.push(performance.now());
+    if (event.target.matches && event.target.matches('img.widget-image')) seen.images.push(performance.now());
 }, true);
 """
 KERNEL_IS_READY = """() => {
@@ -188,6 +188,6 @@ def opened(browser: Browser, url: str) -> Iterator[Opened]:
         page.close()
 
 
-def picture(image: Locator) -> bytes:
+def content(image: Locator) -> bytes:
     """Return the file that an image on the page shows."""
     return base64.b64decode(image.evaluate(BYTES))

@@ -1,4 +1,4 @@
-"""The sliders as a person meets them: JupyterLab in Chromium, a handle dragged by mouse and moved by keys, and the right picture.
+"""The sliders as a person meets them: JupyterLab in Chromium, a handle dragged by mouse and moved by keys, and the right image.
 
 What has to be drawn is computed here, in this process: the notebook's own cells are run as far as the sliders, which are then
 set to the values that the page shows. Where a browser is missing the tests are skipped, unless VAE_COURSE_BROWSER=required.
@@ -20,18 +20,18 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from lab import ROOT, NoBrowserError, Opened, chromium, jupyterlab, opened, picture
+from lab import ROOT, NoBrowserError, Opened, chromium, content, jupyterlab, opened
 from PIL import Image
 
 WITH_SLIDERS = ("00_start_here", "10_traversals")
 NOTEBOOKS = [path for path in sorted((ROOT / "notebooks").glob("*.ipynb")) if path.stem in WITH_SLIDERS]
-# Milliseconds from key to picture that we want on two idle cores, and how many times that may pass. Tests run beside others,
+# Milliseconds from key to image that we want on two idle cores, and how many times that may pass. Tests run beside others,
 # on machines that do other things: a failure at the goal itself would tell of the neighbours (beside two trainings and five
 # scripts on two cores the median was 1.2 s). So a miss is printed, beside what a bare message to the kernel and back takes at
 # the same time, and only a page that hangs fails.
 MEDIAN, LATE, SLACK = 50, 100, 100
 PRESSES, BURST = 50, 40
-FIRST = 30  # seconds from `make lab`, the environment present, to the first slider that has moved a picture
+FIRST = 30  # seconds from `make lab`, the environment present, to the first slider that has moved an image
 ROUND_TRIP = """async () => {
     const start = performance.now();
     await jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestCommInfo({});
@@ -46,7 +46,7 @@ def leaves(widget: widgets.Widget, kind: type) -> list:
 
 
 def sliders_of(path: Path) -> tuple[int, widgets.Widget]:
-    """Run a notebook's cells here until one of them shows sliders and a picture; return its index and the widget."""
+    """Run a notebook's cells here until one of them shows sliders and an image; return its index and the widget."""
     scope: dict = {"__name__": "__main__"}
     for index, cell in enumerate(json.loads(path.read_text())["cells"]):
         if cell["cell_type"] == "code":
@@ -86,24 +86,24 @@ class Trial:
         return float(self.readouts()[self.first])
 
     def shown(self) -> list[bytes]:
-        """Return the pictures on the page."""
-        return [picture(image) for image in self.images.all()]
+        """Return the images on the page."""
+        return [content(image) for image in self.images.all()]
 
     def wanted(self) -> list[bytes]:
-        """Return the pictures that belong to the numbers on the page, drawn in this process."""
+        """Return the images that belong to the numbers on the page, drawn in this process."""
         for slider, text in zip(self.sliders, self.readouts(), strict=True):
             if isinstance(slider, widgets.SelectionSlider):
                 slider.label = text
-            elif text != f"{slider.value:.2f}":  # one that was not moved may stand between two steps: a picture's code
+            elif text != f"{slider.value:.2f}":  # one that was not moved may stand between two steps: an image's code
                 slider.value = exact(float(text), slider)
         return [image.value for image in leaves(self.twin, widgets.Image)]
 
     def forget(self) -> None:
-        """Forget the key presses and pictures so far."""
-        self.page.evaluate("seen.keys.length = seen.pictures.length = 0")
+        """Forget the key presses and images so far."""
+        self.page.evaluate("seen.keys.length = seen.images.length = 0")
 
     def settle(self, seconds: float = 30) -> None:
-        """Wait until the pictures are those of the numbers beside the sliders, and stay so."""
+        """Wait until the images are those of the numbers beside the sliders, and stay so."""
         end, right = time.monotonic() + seconds, 0
         while right < 2:
             same = all(alike(a, b) for a, b in zip(self.shown(), self.wanted(), strict=True))
@@ -114,12 +114,12 @@ class Trial:
             )
             self.page.wait_for_timeout(250)
 
-    def press(self, key: str, pictures: int) -> float:
-        """Press a key once; return the milliseconds until the last of so many new pictures is there."""
+    def press(self, key: str, images: int) -> float:
+        """Press a key once; return the milliseconds until the last of so many new images is there."""
         self.forget()
         self.page.keyboard.press(key)
-        there = "n => seen.pictures.length >= n && seen.pictures[n - 1] - seen.keys[0]"
-        taken = self.page.wait_for_function(there, arg=pictures, timeout=30_000).json_value()
+        there = "n => seen.images.length >= n && seen.images[n - 1] - seen.keys[0]"
+        taken = self.page.wait_for_function(there, arg=images, timeout=30_000).json_value()
         self.page.wait_for_timeout(20)
         return taken
 
@@ -139,7 +139,7 @@ def pixels(data: bytes) -> np.ndarray:
 
 
 def alike(a: bytes, b: bytes) -> bool:
-    """Whether two pictures agree, but for the last bit of a decoder that shares its work among other threads."""
+    """Whether two images agree, but for the last bit of a decoder that shares its work among other threads."""
     return a == b or (pixels(a).shape == pixels(b).shape and np.abs(pixels(a) - pixels(b)).mean() < 0.05)
 
 
@@ -176,28 +176,28 @@ def trial(request, browser, lab):
     assert request.param.read_bytes() == before, f"the trial changed {request.param.name}; it must work on a copy"
 
 
-def test_how_soon_the_first_slider_moves_a_picture_is_printed(browser, tmp_path, record_property):
+def test_how_soon_the_first_slider_moves_an_image_is_printed(browser, tmp_path, record_property):
     start = time.monotonic()
     first = NOTEBOOKS[0]
     with jupyterlab([first], tmp_path) as url, opened(browser, url.format(first.stem)) as page:
         cells = json.loads(first.read_text())["cells"]
         index = next(i for i, cell in enumerate(cells) if "LatentSliders(" in "".join(cell["source"]))
         page.cell(index).locator(".widget-slider .noUi-handle").first.focus()
-        page.page.evaluate("seen.pictures.length = 0")
+        page.page.evaluate("seen.images.length = 0")
         page.page.keyboard.press("ArrowRight")
-        page.page.wait_for_function("seen.pictures.length > 0", timeout=30_000)
+        page.page.wait_for_function("seen.images.length > 0", timeout=30_000)
         taken = time.monotonic() - start
-    told = f"{taken:.0f} s from starting JupyterLab, all cells run, to the first slider that moved a picture"
+    told = f"{taken:.0f} s from starting JupyterLab, all cells run, to the first slider that moved an image"
     record_property("measured", f"{'✔' if taken <= FIRST else '✘'} {first.stem}: {told} (goal on two idle cores: {FIRST})")
     assert taken <= SLACK * FIRST / 10, f"{told}: is something in notebook 00 waiting for the network?"
 
 
-def test_the_page_opens_with_the_pictures_of_its_numbers(trial):
+def test_the_page_opens_with_the_images_of_its_numbers(trial):
     assert [float(text) for text in trial.readouts()[trial.first :][:1]] == [pytest.approx(trial.slider.value, abs=0.005)]
     trial.settle()
 
 
-def test_dragging_a_handle_draws_at_every_move_and_ends_at_the_right_picture(trial):
+def test_dragging_a_handle_draws_at_every_move_and_ends_at_the_right_image(trial):
     trial.handle.scroll_into_view_if_needed()
     before, start = trial.shown(), trial.value()
     box, track = trial.handle.bounding_box(), trial.on_page.nth(trial.first).locator(".noUi-base").bounding_box()
@@ -209,39 +209,39 @@ def test_dragging_a_handle_draws_at_every_move_and_ends_at_the_right_picture(tri
     for step in range(1, 13):
         trial.page.mouse.move(x + way * step / 12, y + 3)
         trial.page.wait_for_timeout(30)
-    trial.page.wait_for_function("seen.pictures.length > 0", timeout=30_000)  # while the button is still down
+    trial.page.wait_for_function("seen.images.length > 0", timeout=30_000)  # while the button is still down
     trial.page.mouse.up()
     trial.settle()
     implied = start + way / track["width"] * (trial.slider.max - trial.slider.min)
     assert trial.value() == pytest.approx(implied, abs=trial.slider.step), "the number beside the slider is not where the handle is"
-    assert not all(alike(a, b) for a, b in zip(before, trial.shown(), strict=True)), "the picture did not follow the handle"
+    assert not all(alike(a, b) for a, b in zip(before, trial.shown(), strict=True)), "the image did not follow the handle"
 
 
-def test_pictures_one_step_apart_are_told_apart(trial):
-    """What `settle` accepts is one value's pictures and not its neighbour's."""
+def test_images_one_step_apart_are_told_apart(trial):
+    """What `settle` accepts is one value's images and not its neighbour's."""
     here = trial.wanted()
     trial.slider.value += trial.slider.step if trial.inwards() == "ArrowRight" else -trial.slider.step
     assert not all(alike(a, b.value) for a, b in zip(here, leaves(trial.twin, widgets.Image), strict=True))
 
 
-def test_arrow_keys_move_by_a_step_and_how_long_a_picture_takes_is_printed(trial, record_property):
+def test_arrow_keys_move_by_a_step_and_how_long_an_image_takes_is_printed(trial, record_property):
     trial.handle.focus()
     key, start = trial.inwards(), trial.value()
     trial.forget()
     trial.page.keyboard.press(key)
     trial.page.wait_for_timeout(1000)
     trial.settle()
-    pictures = trial.page.evaluate("seen.pictures.length")  # those that one move exchanges
-    assert pictures, f"{key} on a focused handle brings no new picture in {trial.path.name}"
+    images = trial.page.evaluate("seen.images.length")  # those that one move exchanges
+    assert images, f"{key} on a focused handle brings no new image in {trial.path.name}"
     bare, taken = [], []
     for _ in range(PRESSES):
-        taken.append(trial.press(key, pictures))
+        taken.append(trial.press(key, images))
         bare.append(trial.page.evaluate(ROUND_TRIP))
     trial.settle()
     way = (PRESSES + 1) * trial.slider.step * (-1 if key == "ArrowLeft" else 1)
     assert trial.value() == pytest.approx(start + way, abs=trial.slider.step / 2), "the handle is not as many steps further as keys"
     median, trial.late = statistics.median(taken), sorted(taken)[int(0.95 * len(taken))]
-    told = f"from key to picture {median:.0f} ms in the median, {trial.late:.0f} ms at the 95th percentile"
+    told = f"from key to image {median:.0f} ms in the median, {trial.late:.0f} ms at the 95th percentile"
     verdict = "✔" if median <= MEDIAN and trial.late <= LATE else "✘"
     record_property("measured", f"{verdict} {trial.path.stem}: {told} (goal on two idle cores: {MEDIAN} and {LATE}; "
                                 f"a bare message to the kernel and back: {statistics.median(bare):.0f} ms)")  # fmt: skip
@@ -259,12 +259,12 @@ def test_a_held_key_leaves_no_backlog(trial, record_property):
     trial.settle()
     way = BURST * trial.slider.step * (-1 if key == "ArrowLeft" else 1)
     assert trial.value() == pytest.approx(start + way, abs=trial.slider.step / 2), "key presses were lost"
-    keys, pictures = trial.page.evaluate("[seen.keys, seen.pictures]")
-    behind = pictures[-1] - keys[-1]
-    told = f"{BURST} keys within {keys[-1] - keys[0]:.0f} ms exchanged {len(pictures)} pictures"
+    keys, images = trial.page.evaluate("[seen.keys, seen.images]")
+    behind = images[-1] - keys[-1]
+    told = f"{BURST} keys within {keys[-1] - keys[0]:.0f} ms exchanged {len(images)} images"
     record_property("measured", f"  {trial.path.stem}: {told}, the last {behind:.0f} ms after the last key")
     few = max(1000, 10 * trial.late)  # one move under way and one waiting; a queue of forty would take forty times as long
-    assert behind <= few, f"the last picture came {behind:.0f} ms after the last of {BURST} keys: moves queue up"
+    assert behind <= few, f"the last image came {behind:.0f} ms after the last of {BURST} keys: moves queue up"
 
 
 def test_the_browsers_console_has_no_complaint(trial):
