@@ -32,9 +32,9 @@ def noise(seed: int) -> torch.Generator:
 def samplers(z: torch.Tensor, rebuilt: torch.Tensor, n: int) -> dict[str, torch.Tensor]:
     """Return latents by how they are sampled, given points z (N, Z) of real images, and codes to decode as they are."""
     return {
-        "prior N(0, I)": latent.prior_picks(n, z.shape[1], noise(1)),
-        "one Gaussian": latent.gaussian_picks(z, n, noise(2)),
-        "mixture of 10": latent.mixture_picks(latent.fit_mixture(z, 10), n, noise(3)),
+        "prior N(0, I)": latent.prior_samples(n, z.shape[1], noise(1)),
+        "one Gaussian": latent.gaussian_samples(z, n, noise(2)),
+        "mixture of 10": latent.mixture_samples(latent.fit_mixture(z, 10), n, noise(3)),
         "held-out codes": rebuilt[:n],
     }
 
@@ -63,7 +63,7 @@ def trained(epochs: int, images: int):
         model.eval()
         points = codes(model, train.images[:4000])
         if not isinstance(model, Autoencoder):
-            points = latent.aggregate_picks(*posterior(model, to_float(train.images[:4000])), 4000, noise(4))
+            points = latent.aggregate_samples(*posterior(model, to_float(train.images[:4000])), 4000, noise(4))
         yield f"{name} ({epochs} epochs)", model, points, codes(model, test.images)
 
 
@@ -84,7 +84,7 @@ def main() -> None:
         plan = []
         for name in models:
             known = pretrained.codes(name)
-            plan.append((name, pretrained.load(name), latent.aggregate_picks(known.mu, known.logvar, 4000, noise(4)), known.mu))
+            plan.append((name, pretrained.load(name), latent.aggregate_samples(known.mu, known.logvar, 4000, noise(4)), known.mu))
         if asked.train and features == "cifar10_features":
             plan += trained(asked.epochs, asked.images)
         for name, model, points, rebuilt in plan:

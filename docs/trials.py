@@ -69,7 +69,7 @@ def from_mixture(model: models.VAE, images: torch.Tensor) -> float:
     """Return the Fréchet distance of what samples from a mixture, fitted to the images' codes, decode to."""
     noise = torch.Generator().manual_seed(0)
     z = models.reparameterize(*models.posterior(model, images), noise)
-    drawn = latent.mixture_picks(latent.fit_mixture(z, 10), len(images), noise)
+    drawn = latent.mixture_samples(latent.fit_mixture(z, 10), len(images), noise)
     return fidelity.frechet_distance(models.decode(model, drawn), images, "celeba_features").value
 
 

@@ -18,35 +18,31 @@ from torch import Tensor
 Table = Tensor | np.ndarray
 
 
-class ScoreError(ValueError):
-    """Codes or factors that cannot be scored; the message says which, and what to do about it."""
-
-
 def plain(values: Table, name: str) -> np.ndarray:
-    """Return a table (N, columns) as float64. Raises ScoreError when it is no table, or holds NaN or infinity."""
+    """Return a table (N, columns) as float64. Raises ValueError when it is no table, or holds NaN or infinity."""
     array = np.asarray(values.detach().cpu().double() if isinstance(values, Tensor) else values)  # NumPy has no bfloat16
     if array.ndim != 2 or 0 in array.shape:
-        raise ScoreError(f"{name} should be a table with one row a picture, (N, columns); yours has shape {array.shape}.")
+        raise ValueError(f"{name} should be a table with one row a picture, (N, columns); yours has shape {array.shape}.")
     array = array.astype(np.float64)
     if not np.isfinite(array).all():
         column = int(np.flatnonzero(~np.isfinite(array).all(0))[0])
-        raise ScoreError(f"{name} holds NaN or infinity, first in column {column}; look at it before you score it.")
+        raise ValueError(f"{name} holds NaN or infinity, first in column {column}; look at it before you score it.")
     return array
 
 
 def checked(codes: Table, factors: Table) -> tuple[np.ndarray, np.ndarray]:
-    """Return codes (N, Z) float64 and the number of each factor's value (N, K) int64, counted from 0. Raises ScoreError."""
+    """Return codes (N, Z) float64 and the number of each factor's value (N, K) int64, counted from 0. Raises ValueError."""
     mu, values = plain(codes, "codes"), plain(factors, "factors")
     if len(mu) != len(values):
-        raise ScoreError(f"there are {len(mu)} codes but {len(values)} rows of factors; both need one row for each picture.")
+        raise ValueError(f"there are {len(mu)} codes but {len(values)} rows of factors; both need one row for each picture.")
     if mu.shape[1] < 2:
-        raise ScoreError("a gap needs two latents or more: with one there is no second best to compare it with.")
+        raise ValueError("a gap needs two latents or more: with one there is no second best to compare it with.")
     numbers = np.stack([np.unique(column, return_inverse=True)[1] for column in values.T], axis=1)
     for k, count in enumerate(numbers.max(0) + 1):
         if count == 1:
-            raise ScoreError(f"factor {k} has one value only, so nothing can depend on it; leave its column out.")
+            raise ValueError(f"factor {k} has one value only, so nothing can depend on it; leave its column out.")
         if 4 * count > len(numbers):
-            raise ScoreError(
+            raise ValueError(
                 f"factor {k} has {count} values in {len(numbers)} pictures: it seems continuous. Give its bins instead, "
                 "binned(factors, 10), or score more pictures."
             )
@@ -57,11 +53,11 @@ def binned(values: Table, bins: int = 20) -> Tensor:
     """Return the number (N, columns) int64, 0 to bins − 1, of the bin that each value lies in.
 
     Each column is cut into bins of equal width between its least and its largest value, as np.histogram cuts it; a constant
-    column falls into one bin, the last. (With few values a bin, or outliers, scores change: see notebook 11.) Raises ScoreError.
+    column falls into one bin, the last. (With few values a bin, or outliers, scores change: see notebook 11.) Raises ValueError.
     """
     array = plain(values, "values")
     if bins < 2:
-        raise ScoreError(f"bins is {bins}; it takes two or more to tell anything apart.")
+        raise ValueError(f"bins is {bins}; it takes two or more to tell anything apart.")
     cuts = np.linspace(array.min(0), array.max(0), bins + 1)[1:-1].T  # (columns, bins − 1)
     return torch.from_numpy(np.stack([np.digitize(column, at) for column, at in zip(array.T, cuts, strict=True)], axis=1))
 
@@ -89,11 +85,11 @@ def mutual_information(a: Table, b: Table) -> Tensor:
 
     I(a; b) = H(a) + H(b) − H(a, b), of the shares in which values occur: no correction for small N, which biases it upwards
     by about (V_a − 1)(V_b − 1) / 2N for V_a and V_b values (Miller 1955). Whole numbers or any other equal-or-not values.
-    Raises ScoreError. Built in notebook 11.
+    Raises ValueError. Built in notebook 11.
     """
     first, second = plain(a, "a"), plain(b, "b")
     if len(first) != len(second):
-        raise ScoreError(f"the tables have {len(first)} and {len(second)} rows; they need one row for each picture.")
+        raise ValueError(f"the tables have {len(first)} and {len(second)} rows; they need one row for each picture.")
     left, right = ([np.unique(column, return_inverse=True)[1] for column in table.T] for table in (first, second))
     own = [[entropy(np.bincount(column)) for column in side] for side in (left, right)]
     both = [[entropy(np.unique(i * (j.max() + 1) + j, return_counts=True)[1]) for j in right] for i in left]
@@ -113,7 +109,7 @@ def mig(codes: Table, factors: Table, *, bins: int = 20) -> MIG:
 
     codes: (N, Z), cut into `bins` bins of equal width (Locatello and others 2019: 20, on 10,000 posterior means; the paper
     itself integrates over q(z|x)); factors: (N, K), two values or more each. A constant latent has no information, and if all
-    are constant the score is 0. Raises ScoreError. Built in notebook 11.
+    are constant the score is 0. Raises ValueError. Built in notebook 11.
     """
     mu, numbers = checked(codes, factors)
     information = mutual_information(binned(mu, bins), numbers)
@@ -141,10 +137,10 @@ def focus(importance: Tensor) -> tuple[float, Tensor]:
     """Return how far each row of a table (R, C) of weights ≥ 0 is from being spread evenly: the weighted mean, and (R,).
 
     1 − H(row / its sum) / log C: 1 for one entry, 0 for equal entries, and 0 for an empty row. The mean over rows has their sums
-    as weights; it is 0 for an empty table. (Eastwood & Williams 2018, section 2.) Raises ScoreError for one column.
+    as weights; it is 0 for an empty table. (Eastwood & Williams 2018, section 2.) Raises ValueError for one column.
     """
     if importance.shape[1] < 2:
-        raise ScoreError("one latent, or one factor, cannot be spread: DCI needs two or more of each.")
+        raise ValueError("one latent, or one factor, cannot be spread: DCI needs two or more of each.")
     total = importance.sum(1)
     shares = importance / total.clamp(min=1e-300)[:, None]
     rows = 1 + torch.special.xlogy(shares, shares).sum(1) / np.log(importance.shape[1])
@@ -160,11 +156,11 @@ def importances(codes: Table, factors: Table, *, trees: str = "forest", seed: in
     with half a per cent of the pictures, or more, in each leaf, so that they do not split noise (random forests are the nonlinear
     choice of Eastwood & Williams 2018), in seconds. (HistGradientBoosting is fast too, but has no importances.) Two thirds of the
     pictures are trained on, as 10,000 of 15,000 there. Importances of a factor sum to 1, or are all 0 where no split helped.
-    Raises ScoreError.
+    Raises ValueError.
     """
     mu, numbers = checked(codes, factors)
     if trees not in ("boosted", "forest"):
-        raise ScoreError(f'trees is {trees!r}; it must be "boosted" or "forest".')
+        raise ValueError(f'trees is {trees!r}; it must be "boosted" or "forest".')
     train, test = halves(len(mu), seed)
     found, accuracy = [], []
     for values in numbers.T:
@@ -200,7 +196,7 @@ def dci(codes: Table, factors: Table, *, trees: str = "forest", seed: int = 0) -
     informativeness: accuracy of the predictions on held-out pictures, the mean over factors: can it be read at all? (The paper
     gives the error.)
 
-    codes (N, Z), factors (N, K), Z and K at least 2. A constant latent has importance 0 and no weight. Raises ScoreError.
+    codes (N, Z), factors (N, K), Z and K at least 2. A constant latent has importance 0 and no weight. Raises ValueError.
     Built in notebook 11.
     """
     importance, accuracy = importances(codes, factors, trees=trees, seed=seed)
@@ -227,11 +223,11 @@ def sap(codes: Table, factors: Table, *, by: str = "svm", seed: int = 0) -> SAP:
     by: "svm", S is the held-out accuracy of a linear support vector machine on one latent, C = 0.01, classes weighted to balance
     (Locatello and others 2019); or "line", S is the squared correlation, the paper's choice for factors that are quantities. The
     machine sees the latent as it is, so its result changes with the latent's scale; the line's does not. A constant latent has
-    S = 0 by the line, and by the machine the share of whichever value it names. Raises ScoreError. Built in notebook 11.
+    S = 0 by the line, and by the machine the share of whichever value it names. Raises ValueError. Built in notebook 11.
     """
     mu, numbers = checked(codes, factors)
     if by not in ("svm", "line"):
-        raise ScoreError(f'by is {by!r}; it must be "svm" or "line".')
+        raise ValueError(f'by is {by!r}; it must be "svm" or "line".')
     if by == "line":
         table = squared_correlation(mu, plain(factors, "factors"))
     else:
@@ -279,11 +275,11 @@ def factorvae_score(
     `threshold` are left out; if all are, the score is 0. (Settings of Locatello and others 2019.) Chance is 1/K.
 
     codes (N, Z), factors (N, K). Batches are drawn, with replacement, from the pictures that are given, not drawn anew: give
-    thousands, so that tens of them share each value. Raises ScoreError. Built in notebook 11.
+    thousands, so that tens of them share each value. Raises ValueError. Built in notebook 11.
     """
     mu, numbers = checked(codes, factors)
     if batch < 2 or train < 1 or test < 1:
-        raise ScoreError(f"batch is {batch}, train {train}, test {test}; a variance needs two pictures, a score one vote.")
+        raise ValueError(f"batch is {batch}, train {train}, test {test}; a variance needs two pictures, a score one vote.")
     spread = mu.var(0, ddof=1)
     active, random = np.sqrt(spread) >= threshold, np.random.default_rng(seed)
     votes = np.zeros((2, *mu.shape[1:], numbers.shape[1]), np.int64)

@@ -30,29 +30,25 @@ from helpers.robustness import mean_code
 Step = Callable[[Tensor], Tensor]
 
 
-class DynamicsError(ValueError):
-    """A map, a start or a setting makes no sense, or an orbit ran away; the message says which, and what would be right."""
-
-
 def states(z: Tensor, what: str = "the starts") -> Tensor:
-    """Return states (B, d) as float64. Raises ShapeError on any other shape, DynamicsError on NaN or infinity."""
+    """Return states (B, d) as float64. Raises ShapeError on any other shape, ValueError on NaN or infinity."""
     if z.ndim != 2 or not z.numel():
         raise ShapeError(f"{what} must be (B, d), one state a row; yours have shape {tuple(z.shape)}.")
     if not z.isfinite().all():
-        raise DynamicsError(f"{what} hold NaN or infinity.")
+        raise ValueError(f"{what} hold NaN or infinity.")
     return z.detach().double()
 
 
 def whole(name: str, value: int, least: int) -> None:
-    """Raise DynamicsError unless a count is a whole number that is not below `least`."""
+    """Raise ValueError unless a count is a whole number that is not below `least`."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise DynamicsError(f"{name} is {value!r}; it must be a whole number of {least} or more.")
+        raise ValueError(f"{name} is {value!r}; it must be a whole number of {least} or more.")
 
 
 def not_lost(z: Tensor, at: int) -> Tensor:
-    """Return states; raise DynamicsError when one ran away to infinity."""
+    """Return states; raise ValueError when one ran away to infinity."""
     if not z.isfinite().all():
-        raise DynamicsError(f"an orbit left for infinity (or became NaN) by step {at}: start elsewhere, or take shorter steps.")
+        raise ValueError(f"an orbit left for infinity (or became NaN) by step {at}: start elsewhere, or take shorter steps.")
     return z
 
 
@@ -90,7 +86,7 @@ def lorenz(z: Tensor, sigma: float = 10.0, rho: float = 28.0, beta: float = 8 / 
 def runge_kutta(field: Step, dt: float) -> Step:
     """Return the map that follows dz/dt = field(z) for a time dt: one classical Runge–Kutta step, of error O(dt⁵)."""
     if not 0 < dt < math.inf:
-        raise DynamicsError(f"dt is {dt!r}; it must be a positive number.")
+        raise ValueError(f"dt is {dt!r}; it must be a positive number.")
 
     def step(z: Tensor) -> Tensor:
         k1 = field(z)
@@ -129,7 +125,7 @@ def reconstruction_map(model: Autoencoder | VAE, *, double: bool = True) -> Step
 def orbit(step: Step, start: Tensor, n: int, *, skip: int = 0) -> Tensor:
     """Return n states of the orbits of `start` (B, d), (n, B, d): the start itself first, or its image after `skip` steps.
 
-    Raises ShapeError, DynamicsError (also when an orbit runs away). Built in notebook 14.
+    Raises ShapeError, ValueError (also when an orbit runs away). Built in notebook 14.
     """
     whole("n", n, 1)
     whole("skip", skip, 0)
@@ -163,7 +159,7 @@ def push(step: Step, z: Tensor, frame: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def jacobian(step: Step, z: Tensor) -> Tensor:
-    """Return J[b, i, j] = ∂ step(z)_i / ∂ z_j at states z (B, d), (B, d, d) float64. Raises ShapeError, DynamicsError."""
+    """Return J[b, i, j] = ∂ step(z)_i / ∂ z_j at states z (B, d), (B, d, d) float64. Raises ShapeError, ValueError."""
     z = states(z, "the points")
     return push(step, z, torch.eye(z.shape[1], dtype=torch.float64).expand(len(z), -1, -1))[1].detach()
 
@@ -187,16 +183,16 @@ def lyapunov_spectrum(
     start: (B, d), independent starts in the basin of one attractor; `skip` steps, with the frame, go by uncounted, so that
     orbits reach the attractor and frames turn into their directions. every: steps between two QR decompositions.
     k: how many exponents (default: all d). dt: time of one step. The error is that of a mean over B independent starts (NaN for
-    one). −inf where a direction is lost altogether. Raises ShapeError, DynamicsError. Built in notebook 14.
+    one). −inf where a direction is lost altogether. Raises ShapeError, ValueError. Built in notebook 14.
     """
     z = states(start)
     k = z.shape[1] if k is None else k
     for name, value, least in (("n", n, 1), ("skip", skip, 0), ("every", every, 1), ("k", k, 1)):
         whole(name, value, least)
     if k > z.shape[1] or n % every:
-        raise DynamicsError(f"k = {k} must not exceed the {z.shape[1]} dimensions, and n = {n} be a multiple of every = {every}.")
+        raise ValueError(f"k = {k} must not exceed the {z.shape[1]} dimensions, and n = {n} be a multiple of every = {every}.")
     if not 0 < dt < math.inf:
-        raise DynamicsError(f"dt is {dt!r}; it must be a positive number.")
+        raise ValueError(f"dt is {dt!r}; it must be a positive number.")
     frame = torch.eye(z.shape[1], dtype=torch.float64)[:, :k].expand(len(z), -1, -1)
     total = torch.zeros(len(z), k, dtype=torch.float64)
     for at in range(1, skip + n + 1):
@@ -249,12 +245,12 @@ def fixed_points(
     Stable or not makes no difference to Newton. Steps longer than `reach` are cut to it. A point counts when |step(z) − z| is
     below `tolerance`; two that lie closer than `apart` count once. What no start leads to is not found: the sum of `index`
     helps to notice. K may be 0.
-    Raises ShapeError, DynamicsError. Built in notebook 14.
+    Raises ShapeError, ValueError. Built in notebook 14.
     """
     z = states(starts)
     whole("rounds", rounds, 1)
     if not (reach > 0 and tolerance > 0 and apart > 0):
-        raise DynamicsError(f"reach ({reach!r}), tolerance ({tolerance!r}) and apart ({apart!r}) must be positive.")
+        raise ValueError(f"reach ({reach!r}), tolerance ({tolerance!r}) and apart ({apart!r}) must be positive.")
     eye = torch.eye(z.shape[1], dtype=torch.float64)
     there = []
     for _ in range(rounds):
@@ -281,12 +277,12 @@ def tabulated(step: Step, extent: tuple[float, float, float, float], side: int, 
 
     extent: (left, right, bottom, top). The error falls with the fourth power of the spacing, where the map is smooth; points
     beyond the border are answered as the nearest point of the border. One evaluation of the stand-in costs well under a
-    microsecond, whatever the map costs. Compare it with the map before you believe it. Raises DynamicsError.
+    microsecond, whatever the map costs. Compare it with the map before you believe it. Raises ValueError.
     """
     left, right, bottom, top = extent
     whole("side", side, 4)
     if not (left < right and bottom < top):
-        raise DynamicsError(f"extent is {extent}; it must be (left, right, bottom, top) with left < right and bottom < top.")
+        raise ValueError(f"extent is {extent}; it must be (left, right, bottom, top) with left < right and bottom < top.")
     x, y = torch.linspace(left, right, side, dtype=torch.float64), torch.linspace(bottom, top, side, dtype=torch.float64)
     grid = torch.stack([x.repeat(side), y.repeat_interleave(side)], 1)  # row by row, y rising
     values = torch.cat([step(part) for part in grid.split(batch)]).double()
@@ -313,7 +309,7 @@ def settle(step: Step, starts: Tensor, sinks: Tensor, *, n: int, radius: float) 
     """Return where starts (N, d) end: the first of the sinks (K, d) that the orbit comes closer to than `radius`, within n steps.
 
     radius must be so small that whoever is that near stays; less than half the distance between any two sinks, at least.
-    Raises ShapeError, DynamicsError. Built in notebook 14.
+    Raises ShapeError, ValueError. Built in notebook 14.
     """
     z, sinks = states(starts), states(sinks, "the sinks")
     whole("n", n, 1)
@@ -321,7 +317,7 @@ def settle(step: Step, starts: Tensor, sinks: Tensor, *, n: int, radius: float) 
         raise ShapeError(f"starts are {tuple(z.shape)}, but sinks {tuple(sinks.shape)}: they need the same number of dimensions.")
     least = torch.pdist(sinks).min().item() / 2 if len(sinks) > 1 else math.inf
     if not 0 < radius <= least:
-        raise DynamicsError(f"radius is {radius!r}; it must be positive and at most {least:.3g}, half the least distance of sinks.")
+        raise ValueError(f"radius is {radius!r}; it must be positive and at most {least:.3g}, half the least distance of sinks.")
     sink, steps = torch.full((len(z),), -1), torch.full((len(z),), n)
     left, tree = torch.arange(len(z)), cKDTree(sinks.numpy())
     for at in range(n + 1):
@@ -351,7 +347,7 @@ def box_counts(points: Tensor, sizes: Sequence[float] | Tensor) -> Tensor:
     """Return how many boxes of each side, laid edge to edge from the origin, hold at least one of the points (N, d): (S,) int64."""
     points, sizes = states(points, "the points"), torch.as_tensor(sizes, dtype=torch.float64).reshape(-1)
     if not len(sizes) or not sizes.isfinite().all() or (sizes <= 0).any():
-        raise DynamicsError(f"box sides must be one or more positive numbers, not {sizes.tolist()}.")
+        raise ValueError(f"box sides must be one or more positive numbers, not {sizes.tolist()}.")
     return torch.tensor([occupied((points / size).floor()) for size in sizes.tolist()])
 
 
@@ -371,14 +367,14 @@ def box_dimension(points: Tensor, sizes: Sequence[float] | Tensor) -> Dimension:
     """Return the box-counting dimension of a set from points (N, d) of it: the slope of log N(size) against log(1 / size).
 
     The least-squares line over the sides given, three or more: say which, since the answer depends on them. Boxes must hold
-    several points each, on average, or N runs into the number of points and the slope falls to 0: raises DynamicsError where
+    several points each, on average, or N runs into the number of points and the slope falls to 0: raises ValueError where
     the smallest boxes hold fewer than four on average. (Falconer 2014, chapter 2.) Built in notebook 14.
     """
     counts, sizes = box_counts(points, sizes), torch.as_tensor(sizes, dtype=torch.float64).reshape(-1)
     if len(sizes.unique()) < 3:
-        raise DynamicsError(f"a slope needs three or more different box sides; there are {len(sizes.unique())}.")
+        raise ValueError(f"a slope needs three or more different box sides; there are {len(sizes.unique())}.")
     if counts.max() * 4 > len(points):
-        raise DynamicsError(f"{int(counts.max())} boxes are too many for {len(points)} points: take larger boxes, or more points.")
+        raise ValueError(f"{int(counts.max())} boxes are too many for {len(points)} points: take larger boxes, or more points.")
     x, y = -sizes.log().numpy(), counts.double().log().numpy()
     slope, offset = np.polyfit(x, y, 1)
     return Dimension(float(slope), sizes, counts, float(np.abs(y - slope * x - offset).max()))
@@ -393,7 +389,7 @@ def chaotic_uniform(n: int, size: Sequence[int] | int, generator: torch.Generato
     u = (2/π) arcsin √x,          x ← 4 x (1 − x)          (Ulam & von Neumann 1947)
 
     Computed through the logistic map, since the tent map itself dies in floating point. Starts are drawn from the generator; all
-    the rest follows from them. x is kept at or below 1 − 2⁻⁵³, from where it would fall to 0 for good. Raises DynamicsError.
+    the rest follows from them. x is kept at or below 1 − 2⁻⁵³, from where it would fall to 0 for good. Raises ValueError.
     """
     whole("n", n, 1)
     shape = (int(size),) if isinstance(size, Integral) else tuple(size)  # type: ignore[arg-type]
@@ -411,7 +407,7 @@ def chaotic_uniform(n: int, size: Sequence[int] | int, generator: torch.Generato
 def chaotic_normal(n: int, size: Sequence[int] | int, generator: torch.Generator) -> Tensor:
     """Return eps = Φ⁻¹(u) of `chaotic_uniform`: N(0, 1) at every step, independent across orbits.
 
-    (n, *size) float64, |eps| < 5.7. White (all its autocorrelations are 0) and yet wholly predictable. Raises DynamicsError.
+    (n, *size) float64, |eps| < 5.7. White (all its autocorrelations are 0) and yet wholly predictable. Raises ValueError.
     Built in notebook 14.
     """
     return torch.special.ndtri(chaotic_uniform(n, size, generator))

@@ -42,11 +42,7 @@ def ssim(x: Tensor, y: Tensor) -> Tensor:
     return full[..., 5:-5, 5:-5].flatten(1).mean(1)
 
 
-class PictureError(ValueError):
-    """Pictures, features or probabilities cannot be measured: NaN, a wrong range, no variation; the message says which."""
-
-
-class FewPicturesWarning(UserWarning):
+class FewImagesWarning(UserWarning):
     """There are fewer pictures than feature dimensions, so that a covariance is singular and a Fréchet distance far too large."""
 
 
@@ -123,7 +119,7 @@ def radial_power(images: Tensor) -> Tensor:
     w: a Hann window on both axes, which fades the border out, where a Fourier transform lets left meet right; the mean colour of
     each picture is taken away before. The last ring holds everything from H // 2 on, corners included, so that by Parseval's
     theorem the rings add up to the squared values of w (x − mean). images: uint8 or floats, differences and noise too; H ≥ 4.
-    Raises ShapeError, and PictureError on NaN. Built in notebook 15; an early form is in notebook 07.
+    Raises ShapeError, and ValueError on NaN. Built in notebook 15; an early form is in notebook 07.
     """
     if images.ndim != 4 or images.shape[2] != images.shape[3] or images.shape[3] < 4 or not len(images):
         raise ShapeError(f"radial_power needs square pictures (N, C, H, H), sides of 4 or more; yours are {tuple(images.shape)}.")
@@ -146,7 +142,7 @@ def gaussian_frechet(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -
 
     mean: (F,); cov: (F, F), symmetric. The last trace is the sum of the singular values of cov2^½ cov1^½, because
     (cov1^½ cov2 cov1^½) has the eigenvalues of cov1 cov2: no complex root is taken, and singular covariances are welcome.
-    Raises ShapeError, and PictureError on NaN or infinity. Built in notebook 12.
+    Raises ShapeError, and ValueError on NaN or infinity. Built in notebook 12.
     """
     same_shape(mean1=mean1, mean2=mean2)
     same_shape(cov1=cov1, cov2=cov2)
@@ -171,25 +167,25 @@ def moments(features: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def finite(values: Tensor, what: str) -> Tensor:
-    """Return values as they are. Raises PictureError when one is NaN or infinite."""
+    """Return values as they are. Raises ValueError when one is NaN or infinite."""
     bad = (~values.isfinite()).sum().item()
     if bad:
-        raise PictureError(f"there are {bad:,} NaN or infinite values in {what}.")
+        raise ValueError(f"there are {bad:,} NaN or infinite values in {what}.")
     return values
 
 
 def pictures(images: Tensor, shape: tuple[int, int, int], features: str) -> Tensor:
-    """Return pictures as they are. Raises ShapeError or PictureError when a network cannot read them, or should not."""
+    """Return pictures as they are. Raises ShapeError or ValueError when a network cannot read them, or should not."""
     if images.ndim != 4 or tuple(images.shape[1:]) != shape or not len(images):
         raise ShapeError(f"{features} reads pictures (N, {', '.join(map(str, shape))}); these are {tuple(images.shape)}.")
     if images.dtype == torch.uint8:
         return images
     if not images.is_floating_point():
-        raise PictureError(f"pictures must be uint8 or floats in [0, 1]; these are {images.dtype}.")
+        raise ValueError(f"pictures must be uint8 or floats in [0, 1]; these are {images.dtype}.")
     low, high = (value.item() for value in finite(images, "the pictures").aminmax())
     if low < -1e-4 or high > 1 + 1e-4:
         hint = "Pictures in [−1, 1] want (x + 1) / 2; logits want a sigmoid; floats in [0, 255] want x / 255."
-        raise PictureError(f"the pictures must lie in [0, 1]; these reach from {low:.3g} to {high:.3g}. {hint}")
+        raise ValueError(f"the pictures must lie in [0, 1]; these reach from {low:.3g} to {high:.3g}. {hint}")
     return images
 
 
@@ -203,7 +199,7 @@ def to_features(images: Tensor, features: str = "cifar10_features") -> Tensor:
     """Return the features (N, F) float32 of pictures in a network named `features`: take them once, measure many times.
 
     images: (N, C, H, W), uint8 or in [0, 1], in the shape that the network reads; or features (N, F), which come back as they are.
-    features: the name of a shipped network. Raises ShapeError, PictureError; DataError on an unknown name.
+    features: the name of a shipped network. Raises ShapeError, ValueError; DataError on an unknown name.
     """
     if images.ndim == 2:
         return finite(images.cpu(), "the features")
@@ -228,7 +224,7 @@ def both(images: Tensor, reference: Tensor | None, features: str, least: int = 2
     if len(here) < least or len(there) < least:
         raise ShapeError(f"this needs {least} or more pictures in each set; these are {len(here)} and {len(there)}.")
     if not (there.amax(0) - there.amin(0)).any():
-        raise PictureError("the reference pictures all have the same features: there is no distribution to compare with.")
+        raise ValueError("the reference pictures all have the same features: there is no distribution to compare with.")
     return here, there
 
 
@@ -241,9 +237,9 @@ def frechet_distance(images: Tensor, reference: Tensor | None = None, features: 
     The formula is FID's (`gaussian_frechet`). Unless the features are Inception's the number is not an FID: it is comparable only
     with others from the same network, and from about as many pictures, because few pictures make it larger (by about c / N).
     images, reference: (N, C, H, W), uint8 or in [0, 1], or their features (N, F) from `to_features`; reference None: the real
-    held-out pictures whose features ship with the network. Warns (FewPicturesWarning) when a set has fewer pictures than the
+    held-out pictures whose features ship with the network. Warns (FewImagesWarning) when a set has fewer pictures than the
     features have dimensions. A generator of one picture only has covariance 0 and a finite distance; such a reference is refused.
-    Raises ShapeError, PictureError. Built in notebook 12; first used in notebook 07.
+    Raises ShapeError, ValueError. Built in notebook 12; first used in notebook 07.
     """
     here, there = both(images, reference, features)
     fewest, dimensions = min(len(here), len(there)), here.shape[1]
@@ -251,7 +247,7 @@ def frechet_distance(images: Tensor, reference: Tensor | None = None, features: 
         warnings.warn(
             f"{fewest:,} pictures, but {dimensions:,} feature dimensions: a covariance is singular, and the Fréchet distance "
             f"comes out far too large. Use {10 * dimensions:,} pictures or more, or kernel_distance, which is unbiased.",
-            FewPicturesWarning,
+            FewImagesWarning,
             stacklevel=2,
         )
     value = gaussian_frechet(*moments(here), *moments(there)).item()
@@ -389,10 +385,10 @@ def precision_recall(
 
 
 def class_probabilities(images: Tensor, features: str = "cifar10_features") -> Tensor:
-    """Return p(y|x), (N, classes), of pictures by a named classifier. Raises PictureError where the network knows no classes."""
+    """Return p(y|x), (N, classes), of pictures by a named classifier. Raises ValueError where the network knows no classes."""
     network = measuring(features)
     if network.config.task != "classes":
-        raise PictureError(f"{features} tells no classes apart, so there is no p(y|x) to score; use cifar10_features, say.")
+        raise ValueError(f"{features} tells no classes apart, so there is no p(y|x) to score; use cifar10_features, say.")
     images = pictures(images, network.config.shape, features)
     with torch.no_grad():
         return torch.cat([network(x).cpu() for x in in_batches(network, images)]).softmax(1)
@@ -405,12 +401,12 @@ def inception_score(images: Tensor, features: str = "cifar10_features", *, split
 
     The mean and standard deviation over `splits` parts of the shuffled pictures, as published scores are.
     images: (N, C, H, W), uint8 or in [0, 1]; or probabilities (N, K) that you bring, whose rows sum to 1. The score knows no real
-    pictures. Raises PictureError; ShapeError when there are fewer pictures than splits. Built in notebook 12.
+    pictures. Raises ValueError; ShapeError when there are fewer pictures than splits. Built in notebook 12.
     """
     given = images.ndim == 2
     p = (finite(images, "the probabilities") if given else class_probabilities(images, features)).double()
     if (p < 0).any() or ((p.sum(1) - 1).abs() > 1e-3).any():
-        raise PictureError("these rows are no probabilities: entries must be 0 or more and sum to 1. Logits want a softmax.")
+        raise ValueError("these rows are no probabilities: entries must be 0 or more and sum to 1. Logits want a softmax.")
     if not 1 <= splits <= len(p):
         raise ShapeError(f"{splits} splits of {len(p):,} pictures: there must be one picture a split or more.")
     p = p[torch.randperm(len(p), generator=torch.Generator().manual_seed(seed))]

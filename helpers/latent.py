@@ -18,21 +18,13 @@ from helpers.objective import ShapeError, covariance_root, gaussian_kl, same_sha
 from helpers.pretrained import Codes
 
 
-class RegionError(ValueError):
-    """A region of latent space cannot be sampled: an impossible size, an unknown attribute, no members; the message says which."""
-
-
-class PathError(ValueError):
-    """There is no path between two points: one is no number, has no direction, or lies opposite; the message says which."""
-
-
-def box_picks(codes: Tensor, n: int, generator: torch.Generator) -> Tensor:
+def box_samples(codes: Tensor, n: int, generator: torch.Generator) -> Tensor:
     """Return n points (n, Z), uniform in the smallest box that holds all codes (N, Z). Built in notebook 01."""
     low, high = codes.min(0).values, codes.max(0).values
     return low + (high - low) * torch.rand(n, codes.shape[1], generator=generator)
 
 
-def prior_picks(n: int, size: int, generator: torch.Generator) -> Tensor:
+def prior_samples(n: int, size: int, generator: torch.Generator) -> Tensor:
     """Return n points (n, size) from the standard normal N(0, I), the prior of a VAE. Built in notebook 05."""
     return torch.randn(n, size, generator=generator)
 
@@ -60,37 +52,37 @@ def glitch_rate(pictures: Tensor, reference: Tensor, line: float) -> float:
     return (nearest_distance(pictures, reference) > line).float().mean().item()
 
 
-def gaussian_picks(codes: Tensor, n: int, generator: torch.Generator) -> Tensor:
+def gaussian_samples(codes: Tensor, n: int, generator: torch.Generator) -> Tensor:
     """Return n points (n, Z) from the normal distribution with the mean and covariance of codes (N, Z).
 
     1e-6 is added to the variances, so that a latent that is the same everywhere does no harm. Raises ShapeError on another shape,
-    and RegionError on NaN or a single code. Built in notebook 05.
+    and ValueError on NaN or a single code. Built in notebook 05.
     """
     if codes.ndim != 2:
         raise ShapeError(f"codes must be (N, Z), one row a picture, but they are {tuple(codes.shape)}.")
     if len(codes) < 2 or not codes.isfinite().all():
-        raise RegionError("a normal distribution is fitted to two or more codes without NaN or infinity; look at the codes first.")
+        raise ValueError("a normal distribution is fitted to two or more codes without NaN or infinity; look at the codes first.")
     covariance = torch.cov(codes.T) + 1e-6 * torch.eye(codes.shape[1], dtype=codes.dtype)
     root, failed = torch.linalg.cholesky_ex(covariance)
     if failed:  # rounding has left less than no spread in some direction: fewer codes than latents, or large ones
         values, vectors = torch.linalg.eigh(covariance.double())
         root = (vectors * values.clamp(min=1e-6).sqrt()).to(codes.dtype)
-    return codes.mean(0) + prior_picks(n, codes.shape[1], generator).to(codes.dtype) @ root.T
+    return codes.mean(0) + prior_samples(n, codes.shape[1], generator).to(codes.dtype) @ root.T
 
 
 def steps(a: Tensor, t: float | Sequence[float] | Tensor) -> Tensor:
     """Return t, a number or (T,), as float64 that broadcasts against points a (..., Z): a scalar, or (T, 1, …, 1)."""
     t = torch.as_tensor(t, dtype=torch.float64, device=a.device)
     if t.ndim > 1 or not t.isfinite().all():
-        raise PathError(f"t must be a finite number or a row of them, (T,); yours has shape {tuple(t.shape)}.")
+        raise ValueError(f"t must be a finite number or a row of them, (T,); yours has shape {tuple(t.shape)}.")
     return t.reshape(-1, *[1] * a.ndim) if t.ndim else t
 
 
 def ends(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """Return both ends of a path as float64. Raises ShapeError when their shapes differ, PathError on NaN or infinity."""
+    """Return both ends of a path as float64. Raises ShapeError when their shapes differ, ValueError on NaN or infinity."""
     same_shape(a=a, b=b)
     if not (a.isfinite().all() and b.isfinite().all()):
-        raise PathError("an end of the path holds NaN or infinity; look at the codes before you connect them.")
+        raise ValueError("an end of the path holds NaN or infinity; look at the codes before you connect them.")
     return a.double(), b.double()
 
 
@@ -100,7 +92,7 @@ def lerp(a: Tensor, b: Tensor, t: float | Sequence[float] | Tensor) -> Tensor:
     z(t) = (1 − t) a + t b          |z(t)|² = (1 − t)² |a|² + t² |b|² + 2 t (1 − t) |a| |b| cos ω
 
     a, b: (..., Z), one end or a batch of them; t: a number, or (T,); 0 is a and 1 is b, to the last bit, and beyond them the
-    line goes on. Returns (..., Z), or (T, ..., Z), in a's type. Raises ShapeError, and PathError on NaN or infinity.
+    line goes on. Returns (..., Z), or (T, ..., Z), in a's type. Raises ShapeError, and ValueError on NaN or infinity.
     Built in notebook 08.
     """
     (start, stop), t = ends(a, b), steps(a, t)
@@ -112,12 +104,12 @@ def angle(a: Tensor, b: Tensor) -> Tensor:
 
     ω = 2 atan2(|u − v|, |u + v|) with u = a / |a|, v = b / |b|          (Kahan 2006)
 
-    which keeps its digits at 0 and at π, where arccos of a cosine loses half of them. Raises ShapeError, and PathError on NaN,
+    which keeps its digits at 0 and at π, where arccos of a cosine loses half of them. Raises ShapeError, and ValueError on NaN,
     infinity, or a point at the origin, which has no direction. Built in notebook 08.
     """
     start, stop = ends(a, b)
     if not (start.norm(dim=-1).all() and stop.norm(dim=-1).all()):
-        raise PathError("a point at the origin has no direction, so there is no angle; use lerp, or another end.")
+        raise ValueError("a point at the origin has no direction, so there is no angle; use lerp, or another end.")
     u, v = (point / point.norm(dim=-1, keepdim=True) for point in (start, stop))
     return 2 * torch.atan2((u - v).norm(dim=-1), (u + v).norm(dim=-1))
 
@@ -132,12 +124,12 @@ def slerp(a: Tensor, b: Tensor, t: float | Sequence[float] | Tensor) -> Tensor:
     Where ω < 1e-7 the weights are their limits, 1 − t and t.
 
     a, b: (..., Z), none at the origin; t: a number, or (T,). Returns (..., Z), or (T, ..., Z), in a's type. Raises ShapeError;
-    PathError on NaN, infinity, a point at the origin, or points opposite each other (within 1e-5 rad), between which
+    ValueError on NaN, infinity, a point at the origin, or points opposite each other (within 1e-5 rad), between which
     there is no one shortest arc. Built in notebook 08.
     """
     omega, (start, stop), t = angle(a, b)[..., None], ends(a, b), steps(a, t)
     if (torch.pi - omega < 1e-5).any():
-        raise PathError("two ends lie opposite each other: every great circle joins them, so slerp cannot choose; use lerp there.")
+        raise ValueError("two ends lie opposite each other: every great circle joins them, so slerp cannot choose; use lerp there.")
     near = omega < 1e-7
     wide = torch.where(near, 1.0, omega)  # where the ends coincide, any angle will do: its result is not used
     first = torch.where(near, 1 - t, torch.sin((1 - t) * wide) / torch.sin(wide))
@@ -152,7 +144,7 @@ def corner_grid(corners: Tensor, side: int, between: Callable[[Tensor, Tensor, T
     z(s, t) = (1 − s)(1 − t) z₁ + (1 − s) t z₂ + s (1 − t) z₃ + s t z₄          (for lerp; s down, t across)
 
     corners: (4, Z), top left, top right, bottom left, bottom right; between: lerp or slerp, which first connects the corners
-    downwards, then each row across (for slerp the order matters). Returns (side², Z). Raises ShapeError, PathError.
+    downwards, then each row across (for slerp the order matters). Returns (side², Z). Raises ShapeError, ValueError.
     Built in notebook 08.
     """
     if corners.ndim != 2 or len(corners) != 4:
@@ -188,7 +180,7 @@ def traversal(z: Tensor, dim: int, values: Sequence[float] | Tensor) -> Tensor:
 
     z^(t) = z + (t − z_dim) e_dim
 
-    z: (Z,); dim: 0 to Z − 1; values: (T,), for example linspace(-3, 3, 13). Raises ShapeError on another shape of z, and PathError
+    z: (Z,); dim: 0 to Z − 1; values: (T,), for example linspace(-3, 3, 13). Raises ShapeError on another shape of z, and ValueError
     when there is no such latent or a number is not finite. Built in notebook 10.
     """
     z = z if z.is_floating_point() else z.float()
@@ -197,9 +189,9 @@ def traversal(z: Tensor, dim: int, values: Sequence[float] | Tensor) -> Tensor:
         shapes = f"{tuple(z.shape)} and {tuple(values.shape)}"
         raise ShapeError(f"a traversal takes one point (Z,) through a row of values (T,); yours are {shapes}.")
     if not 0 <= dim < len(z):
-        raise PathError(f"there is no latent {dim}; this point has the latents 0 to {len(z) - 1}.")
+        raise ValueError(f"there is no latent {dim}; this point has the latents 0 to {len(z) - 1}.")
     if not (z.isfinite().all() and values.isfinite().all()):
-        raise PathError("the point or a value is NaN or infinite. (norm.ppf is, at 0 and at 1.)")
+        raise ValueError("the point or a value is NaN or infinite. (norm.ppf is, at 0 and at 1.)")
     path = z.repeat(len(values), 1)
     path[:, dim] = values
     return path
@@ -219,63 +211,63 @@ def code_of(model: models.LatentModel, picture: Tensor) -> Tensor:
 
 
 def positive(value: float, what: str) -> float:
-    """Return a finite number above 0 as a float. Raises RegionError on anything else."""
+    """Return a finite number above 0 as a float. Raises ValueError on anything else."""
     number = float(value) if isinstance(value, (Real, Tensor)) and not isinstance(value, bool) else float("nan")
     if not 0 < number < float("inf"):
-        raise RegionError(f"{what} is {value!r}; it must be a finite number above 0.")
+        raise ValueError(f"{what} is {value!r}; it must be a finite number above 0.")
     return number
 
 
 def check_posteriors(mu: Tensor, logvar: Tensor) -> None:
-    """Raise ShapeError or RegionError unless mu and logvar are posteriors of some pictures, (N, Z) each, without NaN."""
+    """Raise ShapeError or ValueError unless mu and logvar are posteriors of some pictures, (N, Z) each, without NaN."""
     same_shape(mu=mu, logvar=logvar)
     if mu.ndim != 2 or not len(mu):
         raise ShapeError(f"mu and logvar must be (N, Z), one row a picture, but they are {tuple(mu.shape)}.")
     if not (mu.isfinite().all() and logvar.isfinite().all()):
-        raise RegionError("mu or logvar holds NaN or infinity; look at the codes before you draw from them.")
+        raise ValueError("mu or logvar holds NaN or infinity; look at the codes before you draw from them.")
 
 
-def tempered_picks(n: int, size: int, temperature: float, generator: torch.Generator) -> Tensor:
+def tempered_samples(n: int, size: int, temperature: float, generator: torch.Generator) -> Tensor:
     """Return n points (n, size) of the prior with its standard deviation multiplied by a temperature.
 
     z = T eps ~ N(0, T² I),  so that |z| ≈ T √size          T = 1 is the prior
 
-    Raises RegionError unless 0 < T < ∞. (At T = 0 all points would be one; decode zeros instead.) Built in notebook 09.
+    Raises ValueError unless 0 < T < ∞. (At T = 0 all points would be one; decode zeros instead.) Built in notebook 09.
     """
-    return positive(temperature, "the temperature") * prior_picks(n, size, generator)
+    return positive(temperature, "the temperature") * prior_samples(n, size, generator)
 
 
-def shell_picks(n: int, size: int, radius: float, generator: torch.Generator) -> Tensor:
+def shell_samples(n: int, size: int, radius: float, generator: torch.Generator) -> Tensor:
     """Return n points (n, size), uniform on the sphere of a radius around the origin.
 
     z = radius · eps / |eps|          (a normal vector has no preferred direction: Muller 1959)
 
-    Raises RegionError unless 0 < radius < ∞. Built in notebook 09.
+    Raises ValueError unless 0 < radius < ∞. Built in notebook 09.
     """
-    return positive(radius, "the radius") * torch.nn.functional.normalize(prior_picks(n, size, generator), dim=1)
+    return positive(radius, "the radius") * torch.nn.functional.normalize(prior_samples(n, size, generator), dim=1)
 
 
-def aggregate_picks(mu: Tensor, logvar: Tensor, n: int, generator: torch.Generator) -> Tensor:
+def aggregate_samples(mu: Tensor, logvar: Tensor, n: int, generator: torch.Generator) -> Tensor:
     """Return n points (n, Z) of the aggregate posterior q(z) = 1/N Σ_i N(mu_i, exp(logvar_i)) of N pictures.
 
     A picture at random, then a point of its posterior (Makhzani and others 2015; Hoffman & Johnson 2016). These are the codes of
     faces that exist, with noise: a ceiling for samplers, not a generator of new ones.
-    mu, logvar: (N, Z). Raises ShapeError, and RegionError on NaN. Built in notebook 09.
+    mu, logvar: (N, Z). Raises ShapeError, and ValueError on NaN. Built in notebook 09.
     """
     check_posteriors(mu, logvar)
     which = torch.randint(len(mu), (n,), generator=generator)
     return models.reparameterize(mu[which], logvar[which], generator)
 
 
-def neighbour_picks(mu: Tensor, logvar: Tensor, n: int, widths: float, generator: torch.Generator) -> Tensor:
+def neighbour_samples(mu: Tensor, logvar: Tensor, n: int, widths: float, generator: torch.Generator) -> Tensor:
     """Return n points (n, Z) around one picture's code: its posterior, made wider.
 
     z = mu + widths · exp(logvar / 2) · eps          widths = 1 is q(z|x)
 
-    mu, logvar: (Z,). Raises ShapeError, and RegionError on NaN or unless 0 < widths < ∞. Built in notebook 09.
+    mu, logvar: (Z,). Raises ShapeError, and ValueError on NaN or unless 0 < widths < ∞. Built in notebook 09.
     """
     check_posteriors(mu[None], logvar[None])
-    return mu + positive(widths, "widths") * torch.exp(0.5 * logvar) * prior_picks(n, len(mu), generator)
+    return mu + positive(widths, "widths") * torch.exp(0.5 * logvar) * prior_samples(n, len(mu), generator)
 
 
 class Mixture(NamedTuple):
@@ -291,26 +283,26 @@ def fit_mixture(codes: Tensor, components: int, seed: int = 0) -> Mixture:
 
     p(z) = Σ_k weights_k N(z; means_k, roots_k roots_kᵀ), by expectation–maximisation from k-means; 0.01 is added to variances.
 
-    Raises ShapeError, and RegionError on NaN or fewer than two codes a component. Used in notebook 09.
+    Raises ShapeError, and ValueError on NaN or fewer than two codes a component. Used in notebook 09.
     """
     from sklearn.mixture import GaussianMixture  # a second to import, and not needed elsewhere
 
     if codes.ndim != 2:
         raise ShapeError(f"codes must be (N, Z), but they are {tuple(codes.shape)}.")
     if not codes.isfinite().all():
-        raise RegionError("the codes hold NaN or infinity.")
+        raise ValueError("the codes hold NaN or infinity.")
     if not 1 <= components <= len(codes) // 2:
-        raise RegionError(f"{components} components cannot be fitted to {len(codes)} codes; each needs two at the least.")
+        raise ValueError(f"{components} components cannot be fitted to {len(codes)} codes; each needs two at the least.")
     found = GaussianMixture(components, reg_covar=0.01, tol=0.01, max_iter=60, random_state=seed).fit(codes.double().numpy())
     parts = (torch.from_numpy(part) for part in (found.weights_, found.means_, found.covariances_))
     weights, means, covariances = parts
     return Mixture(weights.float(), means.float(), covariance_root(covariances, "a component's covariance").float())
 
 
-def mixture_picks(mixture: Mixture, n: int, generator: torch.Generator) -> Tensor:
+def mixture_samples(mixture: Mixture, n: int, generator: torch.Generator) -> Tensor:
     """Return n points (n, Z) of a mixture: first the component, by its weight, then a point of it. Built in notebook 09."""
     which = torch.multinomial(mixture.weights, n, replacement=True, generator=generator)
-    eps = prior_picks(n, mixture.means.shape[1], generator)
+    eps = prior_samples(n, mixture.means.shape[1], generator)
     points = torch.empty_like(eps)
     for k in which.unique().tolist():
         chosen = which == k
@@ -321,35 +313,35 @@ def mixture_picks(mixture: Mixture, n: int, generator: torch.Generator) -> Tenso
 def members(known: Codes | Dataset, wanted: Mapping[str, bool]) -> Tensor:
     """Return which pictures have all the wanted attributes, (N,) bool: `members(codes, {"Smiling": True, "Male": False})`.
 
-    known: anything with attributes (N, A) and attribute_names. Raises RegionError when an attribute does not exist (the message
+    known: anything with attributes (N, A) and attribute_names. Raises ValueError when an attribute does not exist (the message
     lists those that do), or when no picture is left. Built in notebook 09.
     """
     if known.attributes is None:
-        raise RegionError("nothing is known of these pictures' attributes.")
+        raise ValueError("nothing is known of these pictures' attributes.")
     missing = [name for name in wanted if name not in known.attribute_names]
     if missing or not wanted:
         told = f"there is no attribute {missing[0]!r}" if missing else "no attribute was asked for"
-        raise RegionError(f"{told}. There are: {', '.join(known.attribute_names)}.")
+        raise ValueError(f"{told}. There are: {', '.join(known.attribute_names)}.")
     columns = [known.attributes[:, known.attribute_names.index(name)] == value for name, value in wanted.items()]
     found = torch.stack(columns).all(0)
     if not found.any():
         told = " and ".join(name if value else f"not {name}" for name, value in wanted.items())
-        raise RegionError(f"not one of the {len(found):,} pictures is {told}: this region has no members.")
+        raise ValueError(f"not one of the {len(found):,} pictures is {told}: this region has no members.")
     return found
 
 
-def attribute_picks(known: Codes, wanted: Mapping[str, bool], n: int, generator: torch.Generator) -> Tensor:
+def attribute_samples(known: Codes, wanted: Mapping[str, bool], n: int, generator: torch.Generator) -> Tensor:
     """Return n points (n, Z) of the region of wanted attributes: the normal distribution fitted to its members' codes.
 
     With m members the fitted covariance shrinks towards that of all codes, by Z / (m + Z), so that a small region has no flat side.
-    Raises RegionError as `members`, or when there is only one. Built in notebook 09.
+    Raises ValueError as `members`, or when there is only one. Built in notebook 09.
     """
     mu = known.mu[members(known, wanted)]
     if len(mu) < 2:
-        raise RegionError("this region has one member only, and one point has no spread; use neighbour_picks around it.")
+        raise ValueError("this region has one member only, and one point has no spread; use neighbour_samples around it.")
     share = mu.shape[1] / (len(mu) + mu.shape[1])
     root = covariance_root((1 - share) * torch.cov(mu.T) + share * torch.cov(known.mu.T), "the region's covariance").float()
-    return mu.mean(0) + prior_picks(n, mu.shape[1], generator) @ root.T
+    return mu.mean(0) + prior_samples(n, mu.shape[1], generator) @ root.T
 
 
 def attribute_direction(points: Tensor, has: Tensor) -> Tensor:
@@ -358,13 +350,13 @@ def attribute_direction(points: Tensor, has: Tensor) -> Tensor:
     d = mean(points | has) − mean(points | has not)          (Larsen and others 2016; White 2016)
 
     points: (N, ...), codes or pictures (uint8 or in [0, 1]); has: (N,) bool. Returns (...) float32. Raises ShapeError, and
-    RegionError when all have it or none. Built in notebook 09.
+    ValueError when all have it or none. Built in notebook 09.
     """
     if has.shape != points.shape[:1] or has.dtype != torch.bool:
         raise ShapeError(f"has must be ({len(points)},) bool, one for each point; yours is {tuple(has.shape)} {has.dtype}.")
     if not has.any() or has.all():
         share = "all" if has.all() else "none"
-        raise RegionError(f"{share} of the {len(has):,} points have the attribute: there is nothing to compare with.")
+        raise ValueError(f"{share} of the {len(has):,} points have the attribute: there is nothing to compare with.")
     return to_float(points[has]).mean(0) - to_float(points[~has]).mean(0)
 
 
@@ -373,7 +365,7 @@ def partial_directions(points: Tensor, attributes: Tensor) -> Tensor:
 
     min_{c, B} Σ_i |points_i − c − a_i B|²          B_k: what changes when attribute k flips and no other does
 
-    points: (N, Z); attributes: (N, A) bool. Raises ShapeError; RegionError when an attribute is never or always there, or is fixed
+    points: (N, Z); attributes: (N, A) bool. Raises ShapeError; ValueError when an attribute is never or always there, or is fixed
     by the others, so that its own effect cannot be told from theirs. Built in notebook 09.
     """
     if points.ndim != 2 or attributes.ndim != 2 or len(points) != len(attributes):
@@ -381,7 +373,7 @@ def partial_directions(points: Tensor, attributes: Tensor) -> Tensor:
         raise ShapeError(f"points (N, Z) and attributes (N, A) of the same pictures are needed; yours are {shapes}.")
     a = attributes.double() - attributes.double().mean(0)
     if torch.linalg.matrix_rank(a) < a.shape[1]:
-        raise RegionError("an attribute is constant, or follows from the others: its own effect cannot be told. Leave it out.")
+        raise ValueError("an attribute is constant, or follows from the others: its own effect cannot be told. Leave it out.")
     z = points.double() - points.double().mean(0)
     return torch.linalg.lstsq(a, z).solution.float()
 
@@ -393,7 +385,7 @@ def orthogonal_to(direction: Tensor, others: Tensor, covariance: Tensor | None =
 
     With the covariance (Z, Z) of the codes, right angles are those in which a linear discriminant of each other attribute,
     o M z (Fisher 1936), stays as it is. Others may depend on each other, or be none. Raises ShapeError, ValueError, and
-    RegionError when nothing is left. Built in notebook 09.
+    ValueError when nothing is left. Built in notebook 09.
     """
     if others.ndim != 2 or direction.shape != others.shape[1:]:
         raise ShapeError(f"a direction (Z,) and others (K, Z) are needed; yours: {tuple(direction.shape)}, {tuple(others.shape)}.")
@@ -404,5 +396,5 @@ def orthogonal_to(direction: Tensor, others: Tensor, covariance: Tensor | None =
     d, o = (torch.linalg.solve_triangular(root, part.double().T, upper=False) for part in (direction[None], others))  # whitened
     left = d - o @ torch.linalg.lstsq(o, d, driver="gelsd").solution if len(others) else d
     if left.norm() <= 1e-6 * d.norm():
-        raise RegionError("the direction is a combination of the others: nothing is left of it.")
+        raise ValueError("the direction is a combination of the others: nothing is left of it.")
     return (root @ left)[:, 0].to(direction.dtype)

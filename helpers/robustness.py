@@ -30,40 +30,36 @@ NORMS = ("l2", "linf")
 PLACES = ("latent", "recon", "posterior")
 
 
-class PerturbationError(ValueError):
-    """A perturbation was asked for that makes no sense; the message says what is wrong with it, and what would be right."""
-
-
 def checked(images: Tensor, model: Autoencoder | VAE | None = None, what: str = "the pictures") -> Tensor:
-    """Return pictures (N, C, H, W) as floats; raise ShapeError or PerturbationError unless they fit the model and lie in [0, 1]."""
+    """Return pictures (N, C, H, W) as floats; raise ShapeError or ValueError unless they fit the model and lie in [0, 1]."""
     if images.ndim != 4 or not len(images):
         raise ShapeError(f"{what} must be (N, C, H, W) with N of 1 or more, but they are {tuple(images.shape)}.")
     if model is not None and tuple(images.shape[1:]) != tuple(model.config.shape):
         raise ShapeError(f"{what} are {tuple(images.shape[1:])} each, but the model reads {tuple(model.config.shape)}.")
     x = to_float(images)
     if not x.isfinite().all():
-        raise PerturbationError(f"{what} hold NaN or infinity.")
+        raise ValueError(f"{what} hold NaN or infinity.")
     if x.min() < 0 or x.max() > 1:
-        raise PerturbationError(f"{what} must lie in [0, 1], but reach from {x.min():.3g} to {x.max():.3g}; divide bytes by 255.")
+        raise ValueError(f"{what} must lie in [0, 1], but reach from {x.min():.3g} to {x.max():.3g}; divide bytes by 255.")
     return x
 
 
 def check_at_least(name: str, value: float, least: float) -> None:
-    """Raise PerturbationError unless a number is finite and not below `least`."""
+    """Raise ValueError unless a number is finite and not below `least`."""
     if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value) or value < least:
-        raise PerturbationError(f"{name} is {value!r}; it must be a finite number of {least} or more.")
+        raise ValueError(f"{name} is {value!r}; it must be a finite number of {least} or more.")
 
 
 def check_count(name: str, value: int) -> None:
-    """Raise PerturbationError unless a number is whole and 1 or more."""
+    """Raise ValueError unless a number is whole and 1 or more."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise PerturbationError(f"{name} is {value!r}; it must be a whole number of 1 or more.")
+        raise ValueError(f"{name} is {value!r}; it must be a whole number of 1 or more.")
 
 
 def check_one_of(name: str, value: str, allowed: Sequence[str]) -> None:
-    """Raise PerturbationError unless a word is one of those allowed."""
+    """Raise ValueError unless a word is one of those allowed."""
     if value not in allowed:
-        raise PerturbationError(f"{name} is {value!r}; it must be one of {', '.join(allowed)}.")
+        raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(allowed)}.")
 
 
 # ---- Averages over pictures -------------------------------------------------------------------------------------------------
@@ -81,11 +77,11 @@ def interval(values: Tensor, level: float = 0.95) -> MeanInterval:
     """Return the mean over the last axis, and its confidence interval: mean ± t s / √N          (Student's t, N − 1 degrees)
 
     values: (..., N) with N of 2 or more *independent* values, such as one for each picture (average several draws of one picture
-    first: they are not independent). Returns three of (...). Raises PerturbationError. Built in notebook 13.
+    first: they are not independent). Returns three of (...). Raises ValueError. Built in notebook 13.
     """
     n = values.shape[-1] if values.ndim else 0
     if n < 2 or not 0 < level < 1:
-        raise PerturbationError(f"an interval needs 2 or more values and a level between 0 and 1, not {n} and {level}.")
+        raise ValueError(f"an interval needs 2 or more values and a level between 0 and 1, not {n} and {level}.")
     mean, error = values.mean(-1), values.std(-1) / n**0.5
     reach = float(student_t.ppf(0.5 + level / 2, n - 1)) * error
     return MeanInterval(mean, mean - reach, mean + reach)
@@ -141,11 +137,11 @@ def noise_stability(
 
     E is the encoder (mu of a VAE), D the decoder: no noise of the model's own enters. x̃ is not clipped, since clipped noise is not
     centred and moves codes far more (`corrupted` clips). Every σ gets the same ε, so that curves are smooth. images: N of 2 or
-    more; sigmas: (S,), 0 or more; generator: on the CPU. Raises ShapeError, PerturbationError. Built in notebook 13.
+    more; sigmas: (S,), 0 or more; generator: on the CPU. Raises ShapeError, ValueError. Built in notebook 13.
     """
     x, row = checked(images, model), torch.as_tensor(sigmas, dtype=torch.float32).reshape(-1)
     if not len(row) or not row.isfinite().all() or (row < 0).any():
-        raise PerturbationError(f"sigmas must be one or more finite numbers of 0 or more, not {row.tolist()}.")
+        raise ValueError(f"sigmas must be one or more finite numbers of 0 or more, not {row.tolist()}.")
     check_count("draws", draws)
     z, latent, recon = codes(model, x), torch.zeros(len(row), len(x)), torch.zeros(len(row), len(x))
     x_hat = decode(model, z)
@@ -174,7 +170,7 @@ def mean_code(model: Autoencoder | VAE, x: Tensor) -> Tensor:
 def encoder_jacobian(model: Autoencoder | VAE, images: Tensor, *, chunk: int = 16) -> Tensor:
     """Return J_E[n, j, i] = ∂z_j / ∂x_i of each picture, (N, Z, P) with P = C·H·W, by torch.func (reverse mode: Z passes).
 
-    chunk: pictures at once. Raises ShapeError, PerturbationError. Built in notebook 13.
+    chunk: pictures at once. Raises ShapeError, ValueError. Built in notebook 13.
     """
 
     def one(picture: Tensor) -> Tensor:
@@ -222,7 +218,7 @@ def gains(model: Autoencoder | VAE, images: Tensor, *, chunk: int = 16) -> Gains
     the worst η with ‖η‖ ≤ ε:          max ‖J η‖² = ε² ‖J‖₂²          (worst)
 
     for J = J_E and J = J_D J_E, which is never formed: ‖J_D J_E‖_F² = tr(B A) and ‖J_D J_E‖₂² is the largest eigenvalue of B A,
-    with A = J_E J_Eᵀ and B = J_Dᵀ J_D, (Z, Z) each. Raises ShapeError, PerturbationError. Built in notebook 13.
+    with A = J_E J_Eᵀ and B = J_Dᵀ J_D, (Z, Z) each. Raises ShapeError, ValueError. Built in notebook 13.
     """
     J_E, J_D = encoder_jacobian(model, images, chunk=chunk), decoder_jacobian(model, codes(model, images), chunk=chunk)
     A, B = (J_E @ J_E.mT).double(), (J_D.mT @ J_D).double()
@@ -242,30 +238,20 @@ def sizes(eta: Tensor, norm: str) -> Tensor:
 
 
 def projected(proposal: Tensor, x: Tensor, epsilon: float, norm: str) -> Tensor:
-    """Return the nearest allowed picture to each proposal: within epsilon of x, and in [0, 1].
+    """Return an allowed image near each proposal: within epsilon of x, and in [0, 1].
 
-    linf: both conditions are bounds on single pixels, so clamping to max(x − ε, 0) … min(x + ε, 1) is exact.
-    l2: by Lagrange the answer is clip(x + s (proposal − x)) with one s in [0, 1] a picture. Σ_i min(s² d_i², room_i²) = ε², where
-    room_i is how far pixel i can go before it meets 0 or 1, is solved for s exactly, by sorting the s at which pixels stop.
-    (Shrinking first and clipping afterwards is allowed, too, but not the nearest: it wastes what clipped pixels give back.)
-
-    proposal, x: (N, C, H, W), x in [0, 1]. Raises ShapeError, PerturbationError. Built in notebook 13.
+    linf: clamp to max(x − ε, 0) … min(x + ε, 1), the nearest allowed image. l2: shrink the step to length ε, then clip; what
+    clipped pixels give back is not used, so the result is nearest only where nothing is clipped.
+    proposal, x: (N, C, H, W), x in [0, 1]. Raises ShapeError, ValueError. Built in notebook 13.
     """
     same_shape(proposal=proposal, x=x)
     check_at_least("epsilon", epsilon, 0)
     check_one_of("norm", norm, NORMS)
     if norm == "linf":
         return torch.minimum(torch.maximum(proposal, (x - epsilon).clamp(min=0)), (x + epsilon).clamp(max=1))
-    start, d = x.flatten(1), (proposal - x).flatten(1)
-    room = torch.where(d > 0, 1 - start, start)
-    stops, order = torch.where(d == 0, torch.inf, room / d.abs()).sort(1)  # the s at which each pixel meets its bound
-    d2, room2 = d.square().gather(1, order), room.square().gather(1, order)
-    free = d2.flip(1).cumsum(1).flip(1)  # Σ d² of the pixels that have not stopped before the k-th
-    spent = room2.cumsum(1) - room2  # Σ room² of those that have
-    s = ((epsilon**2 - spent).clamp(min=0) / free.clamp(min=1e-30)).sqrt()  # (N, P): the answer, if it lies before the k-th stop
-    first = (s <= stops).to(torch.uint8).argmax(1, keepdim=True)  # the k that it belongs to
-    scale = torch.where((s <= stops).any(1, keepdim=True), s.gather(1, first), 1.0).clamp(max=1)
-    return (start + scale * d).clamp(0, 1).view_as(x)
+    step = proposal - x
+    length = step.flatten(1).norm(dim=1).view(-1, *[1] * (x.ndim - 1))
+    return (x + step * (epsilon / length.clamp(min=1e-30)).clamp(max=1)).clamp(0, 1)
 
 
 def random_start(x: Tensor, epsilon: float, norm: str, generator: torch.Generator) -> Tensor:
@@ -311,7 +297,7 @@ def projected_gradient(
 
     from `restarts` random starts; the best picture ever visited counts, x itself included, so a score never falls. (The gradient
     of "how far from x" vanishes *at* x, hence random starts.) score: (N, C, H, W) → (N,), each from its own picture only.
-    Projected gradient finds a lower bound of the worst case, not the worst case. Raises PerturbationError, also on a score that
+    Projected gradient finds a lower bound of the worst case, not the worst case. Raises ValueError, also on a score that
     is NaN. Built in notebook 13.
     """
     check_at_least("epsilon", epsilon, 0)
@@ -325,7 +311,7 @@ def projected_gradient(
             adversary.requires_grad_()
             now = score(adversary)
             if now.isnan().any():
-                raise PerturbationError("the score is NaN for some picture; look at the model's codes there.")
+                raise ValueError("the score is NaN for some picture; look at the model's codes there.")
             better = now.detach() > found
             best, found = torch.where(better.view(-1, 1, 1, 1), adversary.detach(), best), torch.where(better, now.detach(), found)
             if k < steps:
@@ -350,10 +336,10 @@ def place_distance(model: Autoencoder | VAE, x: Tensor, reference: Tensor, on: s
 
 
 def check_place(model: Autoencoder | VAE, on: str) -> None:
-    """Raise PerturbationError where a model has nothing to measure `on`."""
+    """Raise ValueError where a model has nothing to measure `on`."""
     check_one_of("on", on, PLACES)
     if on == "posterior" and not isinstance(model, VAE):
-        raise PerturbationError('an autoencoder has no posterior; measure on="latent" or on="recon".')
+        raise ValueError('an autoencoder has no posterior; measure on="latent" or on="recon".')
 
 
 def attacked(
@@ -406,7 +392,7 @@ def maximum_damage(
 
     images: (N, C, H, W), uint8 or in [0, 1]; epsilon: the budget, ≥ 0, in pixel values: each pixel's for norm "linf", the root of
     the sum of squares for "l2". Found by `projected_gradient`: a lower bound of the worst case.
-    Raises ShapeError, PerturbationError. Built in notebook 13.
+    Raises ShapeError, ValueError. Built in notebook 13.
     """
     return attacked(model, images, images, 1, epsilon, norm, generator, on, steps, restarts, batch)
 
@@ -427,7 +413,7 @@ def targeted_attack(
     """Return the allowed pictures whose code, reconstruction or posterior comes nearest to that of a target picture.
 
     min over ‖x̃ − x‖ ≤ ε, x̃ in [0, 1], of the distances of `maximum_damage`, to targets (N, C, H, W) in place of the originals.
-    (Tabacof and others 2016; Kos and others 2018.) Raises ShapeError, PerturbationError. Built in notebook 13.
+    (Tabacof and others 2016; Kos and others 2018.) Raises ShapeError, ValueError. Built in notebook 13.
     """
     return attacked(model, images, targets, -1, epsilon, norm, generator, on, steps, restarts, batch)
 
@@ -441,7 +427,7 @@ def separation(model: VAE, images: Tensor, others: Tensor) -> Tensor:
 
     ½ KL(q(z|x) ‖ q(z|x̃)) + ½ KL(q(z|x̃) ‖ q(z|x))          (a measure of Kuzina and others 2021; here it is half the sum)
 
-    With equal widths it is ½ Σ_j (mu_j − mũ_j)² / σ_j². images, others: (N, C, H, W). Raises ShapeError, PerturbationError.
+    With equal widths it is ½ Σ_j (mu_j − mũ_j)² / σ_j². images, others: (N, C, H, W). Raises ShapeError, ValueError.
     Built in notebook 13.
     """
     check_place(model, "posterior")
@@ -456,7 +442,7 @@ def robust_radius(model: VAE, images: Tensor, others: Tensor, generator: torch.G
     r-robust: P(‖f(x̃) − f(x)‖ ≤ r) > ½, f a *sampled* reconstruction D(mu + σ ε)          (Camuto and others 2021)
 
     so the least r is the median of ‖f(x̃) − f(x)‖ over independent noise in both, here of `draws` draws. With others = images it
-    is what the model's own noise does. Not squared. Raises ShapeError, PerturbationError. Built in notebook 13.
+    is what the model's own noise does. Not squared. Raises ShapeError, ValueError. Built in notebook 13.
     """
     check_place(model, "posterior")
     same_shape(images=images, others=others)
@@ -473,7 +459,7 @@ def robust_radius(model: VAE, images: Tensor, others: Tensor, generator: torch.G
 def picture_loss(model: Autoencoder | VAE, images: Tensor, generator: torch.Generator, *, draws: int = 1, batch: int = 500) -> Loss:
     """Return loss = recon + kl and its parts for each picture, (N,) nats each: the negative ELBO, averaged over noise draws.
 
-    images: (N, C, H, W). `models.evaluate` gives the mean. Raises ShapeError, PerturbationError. Built in notebook 13.
+    images: (N, C, H, W). `models.evaluate` gives the mean. Raises ShapeError, ValueError. Built in notebook 13.
     """
     x, parts = checked(images, model), []
     check_count("draws", draws)
@@ -502,7 +488,7 @@ def copied_share(samples: Tensor, train: Tensor, held_out: Tensor) -> float:
 
     train, held_out: equally many pictures of the same kind, (N, C, H, W); samples: (n, C, H, W). A fresh draw of the same data
     has no reason to prefer either. (The idea of the test of Meehan, Chaudhuri & Dasgupta 2020, in its simplest form.) Ties
-    count half. Raises ShapeError, PerturbationError. Built in notebook 13.
+    count half. Raises ShapeError, ValueError. Built in notebook 13.
     """
     same_shape(train=train, held_out=held_out)
     same_shape(samples=samples[:1], train=train[:1])
@@ -574,12 +560,12 @@ def corrupted(images: Tensor, kind: str, amount: float, generator: torch.Generat
     kind and the unit of its amount: noise (standard deviation), salt and pepper (share of pixels), blur (sigma in pixels),
     contrast (share taken away, 0 … 1), brightness (added), shift (pixels to the right), rotation (degrees), occlusion (side of a
     grey square in pixels). All are clipped into [0, 1] at the end, so that noise brightens black pixels by 0.4 amount on average.
-    (After Hendrycks & Dietterich 2019.) Raises ShapeError; PerturbationError on an unknown kind, a negative amount, or a share
+    (After Hendrycks & Dietterich 2019.) Raises ShapeError; ValueError on an unknown kind, a negative amount, or a share
     above 1. Used in notebook 13.
     """
     check_one_of("kind", kind, tuple(CORRUPTIONS))
     check_at_least("amount", amount, 0)
     if kind in SHARES and amount > 1:
-        raise PerturbationError(f"amount is {amount!r}; for {kind} it is a share, between 0 and 1.")
+        raise ValueError(f"amount is {amount!r}; for {kind} it is a share, between 0 and 1.")
     x = checked(images).cpu()
     return CORRUPTIONS[kind](x, amount, generator).clamp(0, 1)

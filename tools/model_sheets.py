@@ -40,7 +40,7 @@ def draw(name: str, weights: Path, out: Path, images: Dataset | None = None) -> 
 
 def samples(model: VAE) -> Axes:
     """Draw 64 samples from the prior."""
-    z = latent.prior_picks(SAMPLES, model.config.latent, settings.generator())
+    z = latent.prior_samples(SAMPLES, model.config.latent, settings.generator())
     return figures.image_grid(models.decode(model, z), 8, "Samples from the prior N(0, I)")
 
 
@@ -52,8 +52,8 @@ def mixture(model: LatentModel, codes: Codes) -> Axes:
     parts, generator = max(1, min(10, len(codes) // 200)), settings.generator(1)
     points = codes.mu
     if codes.logvar is not None:
-        points = latent.aggregate_picks(codes.mu, codes.logvar, max(len(codes), 2000), generator)
-    z = latent.mixture_picks(latent.fit_mixture(points, parts, settings.seed()), SAMPLES, generator)
+        points = latent.aggregate_samples(codes.mu, codes.logvar, max(len(codes), 2000), generator)
+    z = latent.mixture_samples(latent.fit_mixture(points, parts, settings.seed()), SAMPLES, generator)
     kind = "a normal distribution" if parts == 1 else f"a mixture of {parts}"
     return figures.image_grid(models.decode(model, z), 8, f"Samples from {kind} fitted to {len(codes):,} held-out codes")
 

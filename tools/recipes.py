@@ -188,7 +188,7 @@ def score(model: LatentModel | FeatureNetwork, held_out: Dataset, features: str 
     if model.config.likelihood == "gaussian":
         found["bits_per_dim"] = float(bits_per_dim(parts["recon"] + parts["kl"], x[0].numel()))
     if features is not None:
-        z = latent.prior_picks(len(held_out), model.config.latent, torch.Generator().manual_seed(0))
+        z = latent.prior_samples(len(held_out), model.config.latent, torch.Generator().manual_seed(0))
         found["frechet"] = fidelity.frechet_distance(models.decode(model, z), held_out.images, features).value
     return found
 

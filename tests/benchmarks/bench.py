@@ -172,7 +172,7 @@ def samples_beside_the_peers(train: Tensor, held_out: Tensor, epochs: int | None
     card = pretrained.card("cifar10_conv_vae")
     epochs = card["recipe"]["epochs"] if epochs is None else epochs
     _, network = peer(train, epochs, ModelConfig(**card["config"]))
-    z = latent.prior_picks(len(held_out), network.config.latent, torch.Generator().manual_seed(0))
+    z = latent.prior_samples(len(held_out), network.config.latent, torch.Generator().manual_seed(0))
     pair = (pretrained.load("cifar10_conv_vae"), network)
     ours, theirs = (fidelity.frechet_distance(models.decode(model, z), held_out).value for model in pair)
     told = f"{ours / theirs:.2f}: {ours:.1f} against {theirs:.1f} ({epochs} epochs, {len(held_out):,} samples)"
