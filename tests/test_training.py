@@ -110,15 +110,6 @@ def test_ctrl_c_keeps_model_and_history_and_a_resumed_run_is_the_same_to_the_las
         assert ours["held_loss"] == theirs["held_loss"] and ours["recon"] == theirs["recon"]
 
 
-def test_a_finished_run_is_not_trained_further(tmp_path):
-    plan = {"epochs": 2, "batch": 50, "seed": 0, "checkpoint": tmp_path / "run.ckpt"}
-    model = build(CONFIG, seed=0)
-    fit(model, squares(), **plan)
-    kept = weights(model).clone()
-    history = fit(model, squares(), **plan)
-    assert len(history) == 2 and torch.equal(weights(model), kept)
-
-
 SCALE = 2.0
 
 
@@ -215,8 +206,9 @@ def test_a_run_can_end_after_so_many_steps_and_its_schedule_fits(tmp_path, monke
     fit(plain, squares(), **plan)
     assert torch.equal(weights(long), weights(plain))
     path = tmp_path / "run.ckpt"
-    fit(build(CONFIG), squares(), max_steps=6, checkpoint=path, **plan)
-    assert len(fit(build(CONFIG), squares(), max_steps=6, checkpoint=path, **plan)) == 2  # done already
+    fit(long := build(CONFIG), squares(), max_steps=6, checkpoint=path, **plan)
+    kept = weights(long).clone()
+    assert len(fit(long, squares(), max_steps=6, checkpoint=path, **plan)) == 2 and torch.equal(weights(long), kept)  # done already
     with pytest.raises(ValueError, match="epochs was 1.5, is 5"):
         fit(build(CONFIG), squares(), checkpoint=path, **plan)
 
@@ -250,10 +242,12 @@ def test_beta_reaches_the_loss_and_its_schedule_every_step():
     row = fit(build(CONFIG, seed=0), squares(), held_out=held_out, epochs=1, batch=50, beta=50.0, seed=0, bfloat16=False).last
     for held in ("", "held_"):
         assert row[f"{held}loss"] == pytest.approx(row[f"{held}recon"] + 50 * row[f"{held}kl"], rel=1e-4)
-    ends = [build(CONFIG, seed=0) for _ in range(2)]
+    seen, ends = [], [build(CONFIG, seed=0) for _ in range(2)]
     for model, late in zip(ends, (0.0, 50.0), strict=True):
-        fit(model, squares(), epochs=1, batch=50, beta=lambda at, late=late: late * (at > 0), seed=0)
+        schedule = lambda at, late=late: seen.append(at) or late * at  # noqa: E731
+        rows = fit(model, squares(), epochs=2, batch=100, beta=schedule, seed=0).rows
     assert not torch.equal(weights(ends[0]), weights(ends[1]))
+    assert seen[0] == 0 and max(seen) < 1 and rows[0]["beta"] < rows[1]["beta"]
 
 
 def test_every_epoch_has_its_own_order_and_noise():
@@ -294,18 +288,6 @@ def test_targets_of_an_image_reach_the_objective_with_it():
                         ({"held_out": squares(seed=1)}, "held-out images have none")):  # fmt: skip
         with pytest.raises(DataError, match=told):
             fit(build(CONFIG), images, **plan | wrong)
-
-
-def test_beta_can_follow_a_schedule():
-    seen = []
-
-    def warm_up(progress):
-        seen.append(progress)
-        return progress
-
-    history = fit(build(CONFIG), squares(), epochs=2, batch=100, beta=warm_up)
-    assert seen[0] == 0 and max(seen) < 1
-    assert history.rows[0]["beta"] < history.rows[1]["beta"]
 
 
 @pytest.mark.parametrize(
