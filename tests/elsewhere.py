@@ -1,4 +1,4 @@
-"""A device that is not there: with it, `fit` trains as on a GPU, on any machine, and whoever mixes devices is told as a GPU tells.
+"""A device that is not there: with it, `fit` trains as on a GPU, on any machine, and mixed devices are refused as on a GPU.
 
 Tensors "elsewhere" keep their numbers on the processor, behind PyTorch's own name for a device without memory ("meta"). An
 operation on tensors of both places raises, and so does a random draw whose generator lives at the other place. The numbers are
