@@ -1,4 +1,4 @@
-"""Print the README's table of the course's models: how near their samples are to real held-out images.
+"""Print the table of docs/models.md: how near their samples are to real held-out images.
 
     python docs/models_table.py              the shipped models (needs no data; minutes on two cores)
     python docs/models_table.py --train      and an autoencoder and beta-VAEs, trained for it on the real CIFAR-10

@@ -1,5 +1,6 @@
 """The ways to install the course agree with each other, and the pins are pins."""
 
+import json
 import os
 import re
 import shutil
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+
+from tools.notebook_text import text_of
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -53,6 +56,20 @@ def test_make_hooks_lets_git_run_the_style_check_and_replaces_nobodys_hook(tmp_p
         hook.write_text(own)
         done = run("make", "hooks")
         assert done.returncode == code and ("add the line" in done.stdout) == bool(code) and hook.read_text() == own
+
+
+def test_a_notebook_is_shown_as_text_without_images():
+    text = text_of(json.loads((ROOT / "notebooks" / "00_start_here.ipynb").read_text()))
+    assert "# ---- cell 0 · markdown\n# 00 · Start here" in text and "(image/" in text and "# > ✔ " in text
+    assert max(len(line) for line in text.splitlines()) < 5000  # no base64
+
+
+def test_the_readme_is_short_and_its_links_are_there():
+    text = (ROOT / "README.md").read_text()
+    assert len(text.encode()) <= 9 * 1024
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for link in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+            assert link.startswith("http") or (page.parent / link).exists(), f"{page.name}: {link}"
 
 
 def test_ci_runs_the_command_that_the_readme_gives():

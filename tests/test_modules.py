@@ -1,4 +1,4 @@
-"""What the modules promise each other: imports run one way, the README's table names those of helpers/, all explain themselves,
+"""What the modules promise each other: imports run one way, the contributors' table names those of helpers/, all explain themselves,
 and no function is longer than a page."""
 
 import ast
@@ -22,7 +22,7 @@ def package_of(path: Path) -> str:
 
 
 def module_of(path: Path) -> str:
-    """Return the name that the README's table gives a module of helpers/: `latent`, or `data` for all that lies in data/."""
+    """Return the name that the contributors' table gives a module of helpers/: `latent`, or `data` for all that lies in data/."""
     return path.relative_to(ROOT / "helpers").parts[0].removesuffix(".py")
 
 
@@ -32,8 +32,8 @@ def of_an_exercise(path: Path) -> bool:
 
 
 def table() -> list[str]:
-    """Return the modules in the order of the table under "For contributors"; `helpers/__init__` stands above them all."""
-    text = (ROOT / "README.md").read_text()
+    """Return the modules in the order of the table in docs/contributing.md; `helpers/__init__` stands above them all."""
+    text = (ROOT / "docs" / "contributing.md").read_text()
     rows = text[text.index("| module |") :].split("\n\n")[0].splitlines()[2:]
     return ["__init__"] + [name.rstrip("/") for row in rows for name in re.findall(r"`([\w/]+)`", row.split("|")[1])]
 
@@ -58,7 +58,7 @@ def public(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.ClassDef]:
             yield from (one for one in inside if isinstance(one, ast.FunctionDef) and not one.name.startswith("_"))
 
 
-def test_the_readme_names_every_module_once():
+def test_the_table_names_every_module_once():
     assert sorted(table()) == sorted({module_of(path) for path in HELPERS} - {"__main__"})
 
 
@@ -75,7 +75,7 @@ def test_a_module_of_helpers_imports_only_from_those_above_it(path):
     own = places.get(module_of(path), len(places))
     used = {name.split(".")[1] for name in imported(path) if name.startswith("helpers.")}
     below = {name for name in used if places.get(name, -1) > own}
-    assert not below, f"it stands above {', '.join(sorted(below))} in the README's table, and imports from it"
+    assert not below, f"it stands above {', '.join(sorted(below))} in the contributors' table, and imports from it"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
