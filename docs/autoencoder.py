@@ -12,7 +12,7 @@ from torch import Tensor
 
 from helpers import figures, pretrained
 from helpers.data import load, to_float
-from helpers.diagrams import DECODER, ENCODER, INK, LATENT, PALE, blocks, column, join, picture
+from helpers.diagrams import DECODER, ENCODER, INK, LATENT, PALE, blocks, column, draw_image, join
 from helpers.models import LatentModel, codes, decode
 
 FOLDER = Path(__file__).parent
@@ -82,8 +82,8 @@ def main(folder: Path = FOLDER) -> Path:
     x = drawn_garment()[None]
     reading, drawing = sizes(model)
     ax = canvas(13.4, 5.2)
-    picture(ax, x[0], 1.0, "input $x$")
-    picture(ax, decode(model, codes(model, x))[0], 11.8, r"reconstruction $\hat{x}$")
+    draw_image(ax, x[0], 1.0, "input $x$")
+    draw_image(ax, decode(model, codes(model, x))[0], 11.8, r"reconstruction $\hat{x}$")
     trapezoid(ax, 2.5, 4.9, 0, (1.45, 0.5), ENCODER, "encoder\n$z = E(x)$")
     trapezoid(ax, 7.9, 10.3, 0, (0.5, 1.45), DECODER, "decoder\n$\\hat{x} = D(z)$")
     column(ax, 6.4, 0, model.config.latent, "")
