@@ -57,11 +57,13 @@ def exercise(
     hint: str = "",
     tolerance: float = 1e-4,
     keep: bool = False,
+    view: Callable[[Callable], Callable] = lambda answer: answer,
 ) -> Callable:
     """Register an exercise as a table, or, without cases, the decorated check, which raises Wrong or StillThere.
 
     An answer that agrees with `right` on all cases is solved. Otherwise the first slip (message: wrong function) that agrees
     with it gives the message; a `bug` (symptom: function) leaves the exercise open. keep: the arguments must not be changed.
+    view: what is compared instead of the results, a function of the answer that returns another function (gradients, say).
     """
     rights = right if isinstance(right, tuple) else (right,)
     slips, bug = slips or {}, bug or {}
@@ -75,15 +77,15 @@ def exercise(
     cases = list(cases)
 
     def check(answer: Callable) -> None:
-        found = [outcome(answer, case) for case in cases]
-        wanted = [outcome(rights[0], case) for case in cases]
+        found = [outcome(view(answer), case) for case in cases]
+        wanted = [outcome(view(rights[0]), case) for case in cases]
         missed = [i for i in range(len(cases)) if not agree(found[i], wanted[i], tolerance, keep)]
         if not missed:
             return
         for where in (range(len(cases)), missed):
             for named, error in ((bug, StillThere), (slips, Wrong)):
                 for message, wrong in named.items():
-                    if all(agree(found[i], outcome(wrong, cases[i]), tolerance, keep) for i in where):
+                    if all(agree(found[i], outcome(view(wrong), cases[i]), tolerance, keep) for i in where):
                         raise error(message)
         i = missed[0]
         raise Wrong(reason(found[i], wanted[i], cases[i], what) + (" " + hint if hint else ""))
@@ -98,17 +100,23 @@ class Outcome(NamedTuple):
     kept: bool
 
 
+def answered(function: Callable, *given) -> Any:
+    """Return what a function returns. Raises NotImplementedError where that is nothing yet."""
+    value = function(*given)
+    if value is None or value is ...:
+        raise NotImplementedError
+    return value
+
+
 def outcome(function: Callable, case: tuple) -> Outcome:
     """Return what a function makes of copies of a case's arguments. Raises NotImplementedError where there is no answer yet."""
     given = tuple(a.clone() if isinstance(a, Tensor) else a for a in case)
     try:
-        value = function(*given)
+        value = answered(function, *given)
     except NotImplementedError:
         raise
     except Exception as error:
         return Outcome(error, True)
-    if value is None or value is ...:
-        raise NotImplementedError
     try:
         value = value.detach().cpu() if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
     except (TypeError, ValueError, RuntimeError):
@@ -185,9 +193,7 @@ def check(number: str, answer: Callable) -> None:
 
 def returned(answer: Callable, *arguments, like: Any, what: str) -> Tensor:
     """Return an answer's value as a float64 tensor once it has the oracle's shape and no NaN; otherwise raise Wrong."""
-    value = answer(*(a.clone() if isinstance(a, Tensor) else a for a in arguments))
-    if value is None or value is ...:
-        raise NotImplementedError
+    value = answered(answer, *(a.clone() if isinstance(a, Tensor) else a for a in arguments))
     try:
         value = value.detach().cpu() if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
     except (TypeError, ValueError, RuntimeError) as error:
@@ -195,6 +201,8 @@ def returned(answer: Callable, *arguments, like: Any, what: str) -> Tensor:
     like = torch.as_tensor(np.asarray(like))
     if value.shape != like.shape:
         raise Wrong(f"{what} should have shape {tuple(like.shape)}, but yours has {tuple(value.shape)}.")
+    if value.is_complex():
+        raise Wrong(f"{what} should be real, but yours is complex.")
     if value.isnan().any():
         raise Wrong(f"{what} holds NaN.")
     return value.double()

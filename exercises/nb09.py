@@ -1,7 +1,5 @@
 """The exercises of notebook 09: cases, right functions, and wrong ones with what a student is told of them."""
 
-# mypy: disable-error-code="call-arg, misc"
-
 import torch
 from scipy.stats import chi, kstest
 from torch.distributions import Normal
@@ -13,51 +11,49 @@ def rng(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def radii_apart(z):
-    return 0.5 * (z.norm() - len(z) ** 0.5)
+def apart(z):
+    return z.norm() - len(z) ** 0.5
 
 
 exercise(
     "09.1",
     "nats_below_typical",
-    right=lambda z: -(Normal(0.0, 1.0).log_prob(z) - Normal(0.0, 1.0).log_prob(torch.ones_like(z))).sum(),
+    right=lambda z: (Normal(0.0, 1.0).log_prob(torch.ones_like(z)) - Normal(0.0, 1.0).log_prob(z)).sum(),
     cases=[(level * torch.randn(size, generator=rng(size)).sign().double(),) for size, level in ((64, 2.0), (10, 1.0), (128, 0.3))],
-    what="the difference",
     hint="Only −|z|²/2 differs between the two densities.",
     slips={
-        "the sign is the wrong way round: how far *below* the typical one, so positive far out.": lambda z: (
-            0.5 * (len(z) - z.square().sum())
-        ),
+        "the sign is the wrong way round: how far *below*, so positive far out.": lambda z: 0.5 * (len(z) - z.square().sum()),
         "you are off by a factor of two: the exponent of a normal density is −|z|² / 2.": lambda z: z.square().sum() - len(z),
-        "you compare with the density at the origin. It is the highest, but no sample is there: compare with |z| = √Z.": lambda z: (
+        "you compare with the density at the origin, where no sample lies; compare with |z| = √Z.": lambda z: (
             0.5 * z.square().sum()
         ),
-        "you subtract radii; the density falls with their squares: ½ (|z|² − Z).": radii_apart,
-        "you square the difference of radii; the density falls with the squares: ½ (|z|² − Z).": lambda z: 2 * radii_apart(z) ** 2,
+        "you subtract radii; the density falls with their squares: ½ (|z|² − Z).": lambda z: 0.5 * apart(z),
+        "you square a difference of radii; subtract the squares: ½ (|z|² − Z).": lambda z: 0.5 * apart(z) ** 2,
     },
 )
 
 
 def points(answer, *arguments, n: int, size: int) -> torch.Tensor:
-    """Return an answer's points (n, size) as float64; raise Wrong where they are of another shape or hold NaN."""
-    return returned(answer, *arguments, like=torch.zeros(n, size), what="the points")
+    """Return an answer's points (n, size) as float64, all of them different; otherwise raise Wrong."""
+    z = returned(answer, *arguments, like=torch.zeros(n, size), what="the set of points")
+    if 1 < len(z.unique(dim=0)) < n or (z.std(0) == 0).all() and z.std() > 0:
+        raise Wrong("some points are the same; draw n different ones.")
+    return z
 
 
-def ball(n, size, inner, outer, generator, power=1, noise=torch.randn, dtype=torch.float64):
-    share, eps = (draw(*s, generator=generator, dtype=dtype) for draw, s in ((torch.rand, (n, 1)), (noise, (n, size))))
-    if noise is torch.rand:
-        eps -= 0.5
+def ball(n, size, inner, outer, generator, power=1.0, noise=torch.randn, dtype=torch.float64):
+    share, eps = torch.rand(n, 1, generator=generator, dtype=dtype), noise(n, size, generator=generator, dtype=dtype)
+    eps -= 0.5 if noise is torch.rand else 0.0
     return (inner**power + share * (outer**power - inner**power)) ** (1 / power) * eps / eps.norm(dim=1, keepdim=True)
 
 
 @exercise(
     "09.2",
     "thick_shell",
+    right=lambda *given: ball(*given, given[1]),
     slips={
-        "some points are the same: draw n different ones.": lambda n, size, *given: ball(1, size, *given, size).repeat(n, 1),
-        "is more than a float32 can hold. Compute in float64.": lambda n, size, *given: ball(
-            n, size, *given, size, dtype=torch.float32
-        ),
+        "some points are the same": lambda n, size, *given: ball(1, size, *given, size).repeat(n, 1),
+        "more than a float32 can hold. Compute in float64.": lambda *given: ball(*given, given[1], dtype=torch.float32),
         "radii reach from": lambda n, size, inner, outer, generator: torch.randn(n, size, generator=generator),
         "the points lie on one side": lambda *given: ball(*given, given[1]).abs(),
         "the *radius* is even, so the inside is too crowded": ball,
@@ -71,17 +67,12 @@ def shell(answer) -> None:
     for size, inner, outer in ((64, 7.0, 9.0), (3, 0.0, 2.0), (8, 1.0, 1.5)):
         z = points(answer, n, size, inner, outer, rng(size), n=n, size=size)
         r, told = z.norm(dim=1), f"for {size} dimensions and radii {inner:g} to {outer:g} "
-        if len(z.unique(dim=0)) < n:
-            raise Wrong(told + "some points are the same: draw n different ones.")
         if not r.isfinite().all():
-            raise Wrong(
-                told
-                + f"some points are infinite: {outer:g} to the power {size} is more than a float32 can hold. Compute in float64."
-            )
+            raise Wrong(told + f"some are infinite: {outer:g}^{size} is more than a float32 can hold. Compute in float64.")
         if r.min() < inner - 1e-4 or r.max() > outer + 1e-4:
             raise Wrong(told + f"radii reach from {r.min():.3g} to {r.max():.3g}.")
         if z.mean(0).abs().max() > 6 * outer / (size * n) ** 0.5:
-            raise Wrong(told + "the points lie on one side: a *normal* vector's direction has no preference, a uniform one's has.")
+            raise Wrong(told + "the points lie on one side. A *normal* vector has no preferred direction, a uniform one has.")
         volume = (r**size - inner**size) / (outer**size - inner**size)
         if kstest(volume.numpy(), "uniform").pvalue < 1e-6:
             if kstest(((r - inner) / (outer - inner)).numpy(), "uniform").pvalue > 1e-6:
@@ -95,7 +86,6 @@ def shell(answer) -> None:
 
 
 def halves(n, size, level, generator):
-    """Return a right answer."""
     return (1 if level > 0 else -1) * torch.randn(n, size, generator=generator).abs()
 
 
@@ -109,9 +99,7 @@ def halves(n, size, level, generator):
         "all points are on the other side of 0.": lambda n, size, level, g: torch.randn(n, size, generator=g).abs(),
         "where the prior has none": lambda n, size, level, g: level + 0.1 * torch.randn(n, size, generator=g),
         "yours has another distribution.": lambda n, size, level, g: level * torch.rand(n, size, generator=g) / abs(level),
-        "all points have the same radius": lambda n, size, *given: (
-            size**0.5 * torch.nn.functional.normalize(halves(n, size, *given))
-        ),
+        "all points have the same radius": lambda n, size, *given: 8 * torch.nn.functional.normalize(halves(n, size, *given)),
         "some points are the same": lambda n, *given: halves(n // 2, *given).repeat(2, 1),
         "the coordinates of your points depend on each other": lambda *given: halves(*given).sort(dim=0).values,
         "the coordinates of each point rise or fall": lambda *given: halves(*given).sort(dim=1).values,
@@ -122,15 +110,12 @@ def one_sided(answer) -> None:
     n, size = 3000, 64
     for level in (2.0, -1.0):
         z = points(answer, n, size, level, rng(3), n=n, size=size)
-        different = len(z.unique(dim=0))
-        if different == 1:
+        radius = z.norm(dim=1)
+        if (z == z[0]).all():
             raise StillThere("All points are the same one.")
-        if different < n:
-            raise Wrong("some points are the same: the region has room for n different ones.")
         if not (z * level >= 0).all():
             count = "all points" if (z * level < 0).all() else "some coordinates"
             raise Wrong(f"for level {level:g} {count} are on the other side of 0.")
-        radius = z.norm(dim=1)
         if radius.mean() > 1.2 * size**0.5:
             raise Wrong(
                 f"the points lie at radius {radius.mean():.1f}, where the prior has none: its samples lie at {size**0.5:.0f}."
@@ -139,9 +124,9 @@ def one_sided(answer) -> None:
             raise Wrong("a coordinate of a prior sample that has the right sign is half normal; yours has another distribution.")
         if radius.std() < 0.3:
             raise Wrong("all points have the same radius; that of the prior's samples varies by about 0.7.")
-        if z.abs().mean(0).std() > 0.05:
-            raise Wrong("the coordinates of each point rise or fall along the row; every one has the same distribution.")
-        if kstest(radius.numpy(), chi(size).cdf).pvalue < 1e-6 or (torch.corrcoef(z.T) - torch.eye(size)).abs().max() > 0.15:
+        if z.mean(0).std() > 0.05:
+            raise Wrong("the coordinates of each point rise or fall along the row; all have the same distribution under the prior.")
+        if kstest(radius.numpy(), chi(size).cdf).pvalue < 1e-6 or (z.T.corrcoef() - torch.eye(size)).abs().max() > 0.15:
             raise Wrong("the coordinates of your points depend on each other; they are independent under the prior.")
 
 
@@ -154,17 +139,14 @@ def groups(seed: int, share: float) -> tuple[torch.Tensor, torch.Tensor]:
 exercise(
     "09.4",
     "smile_vector",
-    right=lambda mu, s: (s.double() @ mu) / s.sum() - ((1 - s).double() @ mu) / (1 - s).sum(),
+    right=lambda mu, s: mu[s == 1].mean(0) - mu[s == 0].mean(0),
     cases=[groups(1, 0.3), groups(2, 0.7)],
-    what="the vector",
     hint="It is the difference of the two groups' means. What does mu[t] do when t is bool, and when it is int64?",
     bug={"The result depends on the first two people only.": lambda mu, s: mu[s].mean(0) - mu[1 - s].mean(0)},
     slips={
-        "you take the smile away: those who smile minus those who do not.": lambda mu, s: mu[s == 0].mean(0) - mu[s == 1].mean(0),
-        "each group's sum has to be divided by the size of *that* group.": lambda mu, s: (
-            (mu[s == 1].sum(0) - mu[s == 0].sum(0)) / len(mu)
-        ),
-        "that is the smiling ones minus *everybody*; it points the right way, but is too short.": lambda mu, s: (
+        "you take the smile away: those who smile minus the others.": lambda mu, s: mu[s == 0].mean(0) - mu[s == 1].mean(0),
+        "divide each group's sum by the size of *that* group.": lambda mu, s: (mu[s == 1].sum(0) - mu[s == 0].sum(0)) / len(mu),
+        "that is the smiling ones minus *all*; it points the right way, but is too short.": lambda mu, s: (
             mu[s == 1].mean(0) - mu.mean(0)
         ),
     },
@@ -173,33 +155,33 @@ exercise(
 
 def directions(seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return two directions (10,) and a covariance (10, 10) that is far from round."""
-    d, o = torch.randn(2, 10, generator=rng(seed), dtype=torch.float64)
     root = torch.randn(10, 10, generator=rng(seed + 20), dtype=torch.float64)
-    return d, o, root @ root.T + 0.1 * torch.eye(10)
+    return *torch.randn(2, 10, generator=rng(seed), dtype=torch.float64), root @ root.T + 0.1 * torch.eye(10)
 
 
 def minus(removed, read):
-    """Return d minus a multiple of `removed`, so that read · v = 0; both are functions of o and C."""
+    """Return d minus the multiple of a vector with which read · v = 0; both are functions of o and C."""
     return lambda d, o, C: d - removed(o, C) * (read(o, C) @ d) / (read(o, C) @ removed(o, C))
 
 
-def own(o, C):
+def itself(o, C):
     return o
+
+
+def inverted(o, C):
+    return torch.linalg.solve(C, o)
 
 
 exercise(
     "09.5",
     "without",
-    right=minus(own, lambda o, C: C.inverse() @ o),
+    right=minus(itself, inverted),
     cases=[directions(seed) for seed in (1, 2, 3)],
-    what="the direction",
     hint="The reading oᵀ C⁻¹ v should be 0, and what you subtract a multiple of o.",
     slips={
-        "that is the plain right angle, o · v = 0; the reading oᵀ C⁻¹ z still moves. Where does C come in?": minus(own, own),
-        "you use C where C⁻¹ belongs: torch.linalg.solve(C, o) is C⁻¹ o.": minus(own, lambda o, C: C @ o),
-        "the reading stays, but you subtract a multiple of C⁻¹ o; subtract a multiple of o itself.": minus(
-            lambda o, C: torch.linalg.solve(C, o), lambda o, C: torch.linalg.solve(C, o)
-        ),
-        "the multiple is not divided by oᵀ C⁻¹ o.": lambda d, o, C: d - o * (torch.linalg.solve(C, o) @ d),
+        "that makes o · v = 0; the reading oᵀ C⁻¹ v is not 0. Where does C come in?": minus(itself, itself),
+        "you use C where C⁻¹ belongs: torch.linalg.solve(C, o) is C⁻¹ o.": minus(itself, lambda o, C: C @ o),
+        "the reading stays, but you subtract a multiple of C⁻¹ o, not of o itself.": minus(inverted, inverted),
+        "the multiple is not divided by oᵀ C⁻¹ o.": lambda d, o, C: d - o * (inverted(o, C) @ d),
     },
 )

@@ -8,8 +8,8 @@ from exercises import exercise
 rng = torch.Generator().manual_seed(10)
 
 
-def along(z, u, t):
-    return torch.stack([z + distance * u / u.norm() for distance in t])
+def along(z, u, t, power=1):
+    return torch.stack([z + distance * u / u.norm() ** power for distance in t])
 
 
 def line(length: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -23,12 +23,11 @@ exercise(
     "along",
     right=along,
     cases=[line(length) for length in (1.0, 3.0, 0.2)],
-    what="the row of points",
     slips={
-        "the points lie |u| times too far away; divide the direction by its length.": lambda z, u, t: z + t[:, None] * u,
+        "the points lie |u| times too far away; divide the direction by its length.": lambda *given: along(*given, 0),
+        "you divided by the squared length; once is enough.": lambda *given: along(*given, 2),
         "these points lie around the origin; start at z.": lambda z, u, t: along(0 * z, u, t),
         "the row runs backwards.": lambda z, u, t: along(z, -u, t),
-        "you divided by the squared length; once is enough.": lambda z, u, t: z + t[:, None] * u / (u @ u),
     },
 )
 
@@ -49,9 +48,9 @@ def ranked(size):
     return lambda mu, logvar, k: size(mu, logvar).argsort(descending=True)[:k]
 
 
-def nats(scale=1.0, twice=1.0):
+def nats(scale=1.0, twice=1.0, sign=1):
     """Return the KL with exp(scale · logvar) and twice · logvar in place of both."""
-    return lambda mu, logvar: (mu**2 + (scale * logvar).exp() - 1 - twice * logvar).mean(0)
+    return lambda mu, logvar: sign * (mu**2 + (scale * logvar).exp() - 1 - twice * logvar).mean(0)
 
 
 exercise(
@@ -59,21 +58,14 @@ exercise(
     "top_latents",
     right=ranked(nats()),
     cases=[(*posteriors(), k) for k in (9, 3, 1)],
-    what="the row of latents",
     hint="Average ½ (mu² + sigma² - 1 - log sigma²) over images, and count latents from 0.",
     slips={
-        "that is the other end: the latents with least KL.": ranked(lambda mu, logvar: -nats()(mu, logvar)),
+        "that is the other end: the latents with least KL.": ranked(nats(sign=-1)),
         "these are the right latents in the wrong order; most KL first.": lambda *given: ranked(nats())(*given).flip(0),
-        "you rank by the size of mu. The width of the posteriors counts as much: log sigma² is in the KL, too.": ranked(
-            lambda mu, logvar: mu.square().mean(0)
-        ),
-        "you rank by the mean of mu; the mean over images is taken of the KL, not of mu.": ranked(
-            lambda mu, logvar: mu.mean(0).abs()
-        ),
-        "you rank by the variance of mu over images, which finds active units; the KL has three more parts.": ranked(
-            lambda mu, logvar: mu.var(0)
-        ),
-        "the part - log sigma² is missing; narrow posteriors are what costs most.": ranked(nats(twice=0)),
+        "you rank by the size of mu; the width of the posteriors counts, too.": ranked(lambda mu, logvar: mu.square().mean(0)),
+        "you rank by the mean of mu; take the mean over images of the KL.": ranked(lambda mu, logvar: mu.mean(0).abs()),
+        "the variance of mu finds active units; the KL has three more parts.": ranked(lambda mu, logvar: mu.var(0)),
+        "the part - log sigma² is missing; narrow posteriors have most KL.": ranked(nats(twice=0)),
         "exp(logvar / 2) is sigma; the KL has the variance.": ranked(nats(scale=0.5)),
         "exp(logvar) is the variance already; you squared it.": ranked(nats(scale=2)),
         "exp(logvar) is the variance already; you took logvar for log sigma.": ranked(nats(scale=2, twice=2)),
@@ -91,21 +83,19 @@ def world() -> tuple:
     return lambda z: z, z, lambda z: z @ weights - 0.25 * z[:, 1] ** 2 + 4 * z[:, 2] * z[:, 4].sign()
 
 
-def strongest(size=lambda changes: changes.mean(1).abs(), unit=1.0, move=None, copy=torch.clone, signed=True):
-    """Return an answer to 10.3 that is right but for what is named."""
+def strongest(size=lambda changes: changes.mean(1).abs(), total=torch.mean, keep=0.0, copy=torch.clone):
+    """Return an answer that ranks changes (Z, N) by their size, from latents set to ±2 (+ `keep` times what they were)."""
 
     def answer(draw, points, measure):
-        changes = []
+        measured = torch.zeros(2, points.shape[1], len(points), dtype=points.dtype)
         for dim in range(points.shape[1]):
-            measured = []
-            for value in (-2.0, 2.0):
+            for i, value in enumerate((-2.0, 2.0)):
                 moved = copy(points)
-                moved[:, dim] = moved[:, dim] + value if move else value
-                measured.append(measure(draw(moved)))
-            changes.append((measured[1] - measured[0]) / unit)
-        changes = torch.stack(changes)
-        best = size(changes).argmax()
-        return int(best), float(changes[best].mean() if signed else changes[best].mean().abs())
+                moved[:, dim] = keep * moved[:, dim] + value
+                measured[i, dim] = measure(draw(moved))
+        changes = measured[1] - measured[0]
+        best = int(size(changes).argmax())
+        return best, float(total(changes[best]))
 
     return answer
 
@@ -116,21 +106,17 @@ exercise(
     right=strongest(),
     cases=[world()],
     what="the pair of latent and mean change",
-    hint="Set one latent to -2 and to 2, and leave the others as they are. Return the number of the latent, and the mean change.",
+    hint="Set one latent to -2 and to 2, and leave the others as they are.",
     keep=True,
     slips={
-        "latent 2 has large effects of either sign, which cancel: take the mean over codes first, and its size afterwards.": strongest(
-            lambda changes: changes.abs().mean(1)
+        "latent 2's effects have either sign and cancel: take the mean over codes first.": strongest(lambda c: c.abs().mean(1)),
+        "latent 3 has the largest *positive* change, latent 1 a larger one downwards. Compare sizes.": strongest(
+            lambda c: c.mean(1)
         ),
-        "latent 3 has the largest *positive* change; latent 1 a larger one downwards. Compare sizes.": strongest(
-            lambda changes: changes.mean(1)
-        ),
-        "the size is right, but the sign is lost: the measure goes down as the latent goes up.": strongest(signed=False),
-        "you move the latent by 2 from where it is; here it is set to -2 and to 2, wherever it was.": strongest(move=True),
-        "that is the change per unit; asked for is the one from -2 to 2.": strongest(unit=4.0),
-        "you changed the codes that you were given, so that the next latent starts from other codes; work on a copy.": strongest(
-            copy=lambda points: points
-        ),
+        "the sign is lost: the measure goes down as the latent goes up.": strongest(total=lambda c: c.mean().abs()),
+        "you move the latent by 2 from where it is; set it to -2 and to 2.": strongest(keep=1.0),
+        "that is the change per unit; asked for is the one from -2 to 2.": strongest(total=lambda c: c.mean() / 4),
+        "you changed the codes that you were given; work on a copy.": strongest(copy=lambda points: points),
     },
 )
 
@@ -140,25 +126,22 @@ def quantiles(share):
     return lambda n: torch.special.ndtri(share(n))
 
 
+def even(n):
+    return torch.linspace(0, 1, n, dtype=torch.float64)
+
+
 exercise(
     "10.4",
     "equal_shares",
     right=lambda n: norm.ppf([(i + 0.5) / n for i in range(n)]),
-    cases=[(n,) for n in (15, 1, 8)],
-    what="the row of quantiles",
+    cases=[(15,), (1,), (8,)],
     hint="The median of share i, counted from 0, is the quantile (i + ½) / n.",
-    bug={
-        "The first and the last value are infinite, and no decoder answers there.": quantiles(
-            lambda n: torch.linspace(0, 1, n, dtype=torch.float64)
-        )
-    },
+    bug={"The first and the last value are infinite, and the decoder gives NaN there.": quantiles(even)},
     slips={
-        "these cut the prior into n + 1 shares; finite, but not the medians of n equal ones: (i + ½) / n.": quantiles(
-            lambda n: torch.arange(1, n + 1, dtype=torch.float64) / (n + 1)
-        ),
+        "these cut the prior into n + 1 shares; finite, but no medians of n: (i + ½) / n.": quantiles(lambda n: even(n + 2)[1:-1]),
         "these are equal steps; the shares of the prior between them are not.": lambda n: torch.linspace(-3, 3, n) * (n > 1),
-        "half a share must lie below the first value and half a share above the last; clipping the ends does not do that.": quantiles(
-            lambda n: torch.linspace(0, 1, n, dtype=torch.float64).clamp(0.01, 0.99)
+        "half a share lies below the first value; clipping the ends does not do that.": quantiles(
+            lambda n: even(n).clamp(0.01, 0.99)
         ),
     },
 )
@@ -173,23 +156,19 @@ def last_only(z, dim, t):
     return z.repeat(len(t), 1)
 
 
-def row_in_place(z, dim, t):
-    z[dim] = 0.0
-    return row(z, dim, t)
-
-
 exercise(
     "10.5",
     "row_of_codes",
     right=row,
     cases=[(torch.randn(6, generator=rng), dim, torch.linspace(-3, 3, 13)) for dim in (2, 5)],
-    what="the row of codes",
     hint="Each row is a copy of z with one latent set to a value of t.",
     keep=True,
     bug={"All thirteen codes are the last one.": last_only},
     slips={
         "all codes are still the last one; copy z for each value of t.": lambda z, dim, t: last_only(z.clone(), dim, t),
         "you add t to the latent; here it is set to t.": lambda z, dim, t: z + t[:, None] * torch.eye(len(z))[dim],
-        "the row is right, but the code that you were given has changed; work on copies.": row_in_place,
+        "the row is right, but the code that you were given has changed.": lambda z, dim, t: (row(z, dim, t), last_only(z, dim, t))[
+            0
+        ],
     },
 )

@@ -17,22 +17,19 @@ def columns(n: int, *sizes: int) -> tuple[Tensor, Tensor]:
     return a, torch.where(torch.rand(n, generator=rng) < 0.4, a % sizes[1], b)
 
 
-def joint(a, b):
-    return torch.zeros(a.max() + 1, b.max() + 1, dtype=torch.float64).index_put_((a, b), torch.ones(1).double(), True) / len(a)
+def shares(a, b):
+    """Return the shares in which pairs occur, and those in which they would if both were independent."""
+    p = torch.zeros(a.max() + 1, b.max() + 1, dtype=torch.float64).index_put_((a, b), torch.ones(1).double(), True) / len(a)
+    return p, p.sum(1, keepdim=True) * p.sum(0)
 
 
-def entropy(p):
+def entropy(a, b):
+    p, _ = shares(a, b)
     return -torch.xlogy(p, p).sum()
 
 
-def information(a, b):
-    p = joint(a, b)
-    return torch.xlogy(p, p / (p.sum(1, keepdim=True) * p.sum(0)).clamp(min=1e-300)).sum()
-
-
-def information_with_nan(a, b):
-    p = joint(a, b)
-    return (p * (p / (p.sum(1, keepdim=True) * p.sum(0))).log()).sum()
+def information(a, b, part=lambda p, q: torch.xlogy(p, p / q.clamp(min=1e-300))):
+    return part(*shares(a, b)).sum()
 
 
 exercise(
@@ -40,23 +37,22 @@ exercise(
     "information",
     right=information,
     cases=[columns(400, 4, 3), columns(400, 2, 7), columns(400, 5, 5), columns(30, 6, 8)],  # in the last not every pair occurs
-    what="the information",
     hint="Sum p(a, b) log (p(a, b) / p(a) p(b)) over pairs that occur.",
     tolerance=1e-5,
     slips={
         "that is in bits; nats need the natural logarithm.": lambda a, b: information(a, b) / math.log(2),
-        "that is the joint entropy H(a, b). I(a; b) = H(a) + H(b) − H(a, b).": lambda a, b: entropy(joint(a, b)),
-        "that is H(a) + H(b): the joint entropy has not been taken off.": lambda a, b: information(a, b) + entropy(joint(a, b)),
+        "that is the joint entropy H(a, b). I(a; b) = H(a) + H(b) − H(a, b).": entropy,
+        "that is H(a) + H(b): the joint entropy has not been taken off.": lambda a, b: information(a, b) + entropy(a, b),
         "the sign is the other way round: information is never negative.": lambda a, b: -information(a, b),
-        "where a pair of values never occurs it is NaN: 0 log 0 counts as 0.": information_with_nan,
+        "where a pair never occurs it is NaN: 0 log 0 counts as 0.": lambda a, b: information(a, b, lambda p, q: p * (p / q).log()),
     },
 )
 
 
-def completeness(table, log=None, weigh=True, entropy=False):
-    shares = table / table.sum(0)
-    spread = -torch.xlogy(shares, shares).sum(0) / (log or math.log(len(table)))
-    return ((spread if entropy else 1 - spread) * (table.sum(0) / table.sum() if weigh else 1 / table.shape[1])).sum()
+def completeness(table, log=None, weigh=True, spread=False):
+    p = table / table.sum(0)
+    entropies = -torch.xlogy(p, p).sum(0) / (log or math.log(len(table)))
+    return ((entropies if spread else 1 - entropies) * (table.sum(0) / table.sum() if weigh else 1 / table.shape[1])).sum()
 
 
 tables = torch.rand(3, 4, 3, generator=rng, dtype=torch.float64) ** 3
@@ -67,29 +63,28 @@ exercise(
     "completeness",
     right=completeness,
     cases=[(table,) for table in (*tables, torch.eye(3).double().repeat(2, 1))],
-    what="completeness",
     hint="Normalise each column first.",
     tolerance=1e-5,
     slips={
-        "that is disentanglement: it looks along the rows. Completeness looks down the columns, one factor at a time.": lambda table: (
-            completeness(table.T)
-        ),
-        "divide by log Z, the number of latents: an evenly spread column has entropy log Z.": lambda table: completeness(
-            table, math.log(table.shape[1])
-        ),
+        "that is disentanglement, along the rows; completeness looks down the columns.": lambda table: completeness(table.T),
+        "divide by log Z: an evenly spread column has entropy log Z.": lambda table: completeness(table, math.log(table.shape[1])),
         "the plain mean over factors; weigh each factor by the sum of its column.": lambda table: completeness(table, weigh=False),
-        "that is the entropy itself; one minus it is wanted, so that 1 is good.": lambda table: completeness(table, entropy=True),
+        "that is the entropy itself; one minus it is wanted, so that 1 is good.": lambda table: completeness(table, spread=True),
         "the entropy must be divided by log Z, its largest value.": lambda table: completeness(table, 1.0),
     },
 )
 
 
-def rotation(angle):
-    return torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]], dtype=torch.float64)
+normal = Normal(0.0, 1.0)
 
 
-def mixed(u, angle):
-    return Normal(0.0, 1.0).cdf(Normal(0.0, 1.0).icdf(u) @ rotation(angle).T)
+def mixed(u, angle, there=normal.icdf, back=normal.cdf):
+    c, s = math.cos(angle), math.sin(angle)
+    return back(there(u) @ torch.tensor([[c, s], [-s, c]], dtype=u.dtype))
+
+
+def same(u):
+    return u
 
 
 uniform = torch.rand(1000, 2, generator=rng, dtype=torch.float64) * 0.998 + 0.001
@@ -99,18 +94,13 @@ exercise(
     "mixed_uniform",
     right=mixed,
     cases=[(uniform, 0.6), (uniform, -1.1)],
-    what="the mixed numbers",
     hint="It is Φ(R Φ⁻¹(u)), point by point, in [0, 1] again.",
     slips={
-        "you rotate the other way: with points as rows, z @ R.T rotates by R, and z @ R by its inverse.": lambda u, angle: mixed(
-            u, -angle
+        "you rotate the other way: with points as rows, z @ R.T rotates by R.": lambda u, angle: mixed(u, -angle),
+        "that rotates the square itself, whose corners leave [0, 1]; go to normal numbers first.": lambda *given: mixed(
+            *given, same, same
         ),
-        "that rotates the square itself, and its corners leave [0, 1]. Go to normal numbers first, rotate, come back.": lambda u, angle: (
-            u @ rotation(angle).T
-        ),
-        "these are still normal numbers: the last step, the normal distribution function, is missing.": lambda u, angle: (
-            Normal(0.0, 1.0).icdf(u) @ rotation(angle).T
-        ),
+        "these are still normal numbers: the normal distribution function is missing.": lambda *given: mixed(*given, back=same),
     },
 )
 
@@ -120,14 +110,17 @@ def batch(stds: list[float], fixed: int, dead_rests: bool = False) -> tuple[Tens
     codes = torch.randn(2000, 4, generator=rng) * torch.tensor(stds)
     chosen = codes[:64].clone()
     chosen[:, fixed] = chosen[0, fixed] + 0.2 * (chosen[:, fixed] - chosen[0, fixed])
-    if dead_rests:
-        chosen[:, 1] = codes[0, 1]
+    chosen[:, 1] = codes[0, 1] if dead_rests else chosen[:, 1]
     return chosen, codes
 
 
-def voted(dead):
-    """Return the vote that leaves out what `dead` says of all codes (N, 4) and the batch."""
-    return lambda batch, codes: torch.where(dead(codes), math.inf, batch.var(0) / codes.var(0)).argmin()
+def vote(dead=lambda std: std < 0.05, relative=True):
+    """Return the vote that leaves out latents by their standard deviations over all codes."""
+
+    def winner(batch, codes):
+        return torch.where(dead(codes.std(0)), math.inf, batch.var(0) / codes.var(0) ** relative).argmin()
+
+    return winner
 
 
 DEAD, QUIET = [3.0, 0.01, 1.0, 0.15], [3.0, 0.1, 1.0, 0.15]
@@ -135,22 +128,16 @@ DEAD, QUIET = [3.0, 0.01, 1.0, 0.15], [3.0, 0.1, 1.0, 0.15]
 exercise(
     "11.4",
     "vote",
-    right=voted(lambda codes: codes.std(0) < 0.05),
+    right=vote(),
     cases=[batch(DEAD, fixed) for fixed in (0, 2, 3)] + [batch(DEAD, fixed, True) for fixed in (0, 2)] + [batch(QUIET, 1)],
     what="the number of the latent",
     hint="The latent wins that varies least for its own size. Count latents from 0, among all four.",
     bug={"The quietest latent wins every vote, whichever factor was held fixed.": lambda batch, codes: batch.var(0).argmin()},
     slips={
-        "a dead latent wins: one whose standard deviation over all codes is below 0.05 must be left out.": lambda batch, codes: (
-            batch.var(0) / codes.var(0)
-        ).argmin(),
-        "varies least for its own size: divide by the variance over all codes.": lambda batch, codes: torch.where(
-            codes.std(0) < 0.05, math.inf, batch.var(0)
-        ).argmin(),
-        "0.05 bounds the standard deviation of a dead latent, not its variance.": voted(lambda codes: codes.var(0) < 0.05),
-        "the quietest latent is dead only if its standard deviation is below 0.05; you leave it out always.": voted(
-            lambda codes: codes.std(0) == codes.std(0).min()
-        ),
+        "a dead latent wins; leave out those with a standard deviation over all codes below 0.05.": vote(lambda std: std < 0),
+        "the one that varies least for its own size should win: divide by the variance over all codes.": vote(relative=False),
+        "0.05 bounds the standard deviation of a dead latent, not its variance.": vote(lambda std: std**2 < 0.05),
+        "you always leave out the quietest latent; it is dead only below 0.05.": vote(lambda std: std == std.min()),
         "if you take dead latents out before argmin, the numbers behind them are shifted.": lambda batch, codes: (
             batch.var(0) / codes.var(0)
         )[codes.std(0) >= 0.05].argmin(),
@@ -171,7 +158,6 @@ exercise(
     "mutual_information_gap",
     right=gap,
     cases=[(table, entropies) for table in (doubled, torch.rand(5, 3, generator=rng, dtype=torch.float64) * entropies)],
-    what="the score",
     hint="For each factor take the best latent minus the second best, over the factor's entropy.",
     tolerance=1e-5,
     bug={"A code that says everything twice gets a high score.": lambda table, h: gap(table, h.max(), 1)},

@@ -7,14 +7,7 @@ from exercises import exercise
 
 
 def double(*shape: int, seed: int) -> torch.Tensor:
-    """Return standard normal numbers, float64."""
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def covariance(size: int, seed: int, rank: int | None = None) -> torch.Tensor:
-    """Return a covariance (size, size) that is not diagonal, of full or of lower rank."""
-    m = double(size, rank or 2 * size, seed=seed)
-    return m @ m.T / m.shape[1]
 
 
 def gaussians(size: int, seed: int) -> tuple[torch.Tensor, ...]:
@@ -27,27 +20,28 @@ def distance(of_sigmas, means=1.0):
     return lambda m1, s1, m2, s2: means * (m1 - m2).square().sum() + of_sigmas(s1, s2).sum()
 
 
-frechet = distance(lambda s1, s2: s1**2 + s2**2 - 2 * (s1**2 * s2**2).sqrt())
+frechet = distance(lambda a, b: a**2 + b**2 - 2 * (a**2 * b**2).sqrt())
 
 exercise(
     "12.1",
     "diagonal_frechet",
     right=frechet,
-    cases=[gaussians(size, seed) for size, seed in ((1, 0), (4, 1), (7, 2))],
-    what="the distance",
+    cases=[gaussians(1, 0), gaussians(4, 1), gaussians(7, 2)],
     hint="Independent coordinates commute: (a - b)² for each.",
     slips={
-        "the distance between the means is missing.": distance(lambda s1, s2: (s1 - s2) ** 2, means=0),
-        "you took sigma for a variance and drew its root; it is a standard deviation already.": distance(
-            lambda s1, s2: (s1.sqrt() - s2.sqrt()) ** 2
-        ),
-        "the variances are compared; the Fréchet distance compares standard deviations.": distance(
-            lambda s1, s2: (s1**2 - s2**2) ** 2
-        ),
+        "the distance between the means is missing.": distance(lambda a, b: (a - b) ** 2, means=0),
+        "sigma is a standard deviation already; you drew its root.": distance(lambda a, b: (a.sqrt() - b.sqrt()) ** 2),
+        "the variances are compared; compare standard deviations.": distance(lambda a, b: (a**2 - b**2) ** 2),
         "you return the distance; the squared one is asked for, as in FID.": lambda *given: frechet(*given).sqrt(),
         "you take a mean over the coordinates; squared distances add up.": lambda *given: frechet(*given) / len(given[0]),
     },
 )
+
+
+def covariance(size: int, seed: int, rank: int | None = None) -> torch.Tensor:
+    """Return a covariance (size, size) that is not diagonal, of full or of lower rank."""
+    m = double(size, rank or 2 * size, seed=seed)
+    return m @ m.T / m.shape[1]
 
 
 def root(covariance):
@@ -58,31 +52,24 @@ def root(covariance):
 exercise(
     "12.2",
     "trace_of_root",
-    right=lambda a, b: torch.linalg.svdvals(root(a) @ root(b)).sum(),
-    cases=[(covariance(size, seed), covariance(size, seed + 10)) for size, seed in ((2, 1), (5, 2), (9, 3))]
-    + [(covariance(6, 5, rank=2), covariance(6, 6))],
-    what="the trace",
+    right=(
+        lambda a, b: torch.linalg.svdvals(root(a) @ root(b)).sum(),
+        lambda a, b: torch.linalg.eigvals((a @ b).float()).real.clamp(min=0).sqrt().sum(),
+    ),
+    cases=[(covariance(n, n), covariance(n, n + 10)) for n in (2, 5, 9)] + [(covariance(6, 5, rank=2), covariance(6, 6))],
     hint="Covariances need not commute, and of a singular one some eigenvalues are just below 0.",
     tolerance=1e-3,
     bug={
-        "Of two covariances that commute it is right; of others by some per cent wrong. What does eigvalsh assume?": lambda a, b: (
+        "If the covariances commute it is right, else wrong by some per cent. What does eigvalsh assume?": lambda a, b: (
             torch.linalg.eigvalsh(a @ b).clamp(min=0).sqrt().sum()
         )
     },
     slips={
-        "that is the root of the trace; the trace of the root adds up the roots of the eigenvalues.": lambda a, b: (
-            (a @ b).trace().sqrt()
-        ),
+        "that is the root of the trace; add up the roots of the eigenvalues.": lambda a, b: (a @ b).trace().sqrt(),
         "that is the trace of the product; the root is missing.": lambda a, b: (a @ b).trace(),
-        "Tr(A B) of the two roots is the trace of the root only if the covariances commute: A B is not the root of Σ₁Σ₂.": lambda a, b: (
-            (root(a) @ root(b)).trace()
-        ),
-        "for a singular covariance it is NaN: rounding puts some eigenvalues just below 0; clamp them first.": lambda a, b: (
-            torch.linalg.eigvals(a @ b).real.sqrt().sum()
-        ),
-        "it is complex; the eigenvalues are real and not negative but for rounding: take their real part, clamp it at 0, then the root.": (
-            lambda a, b: torch.linalg.eigvals(a @ b).sqrt().sum()
-        ),
+        "the product of the roots is the root of Σ₁Σ₂ only if the covariances commute.": lambda a, b: (root(a) @ root(b)).trace(),
+        "NaN for a singular covariance: clamp eigenvalues at 0.": lambda a, b: torch.linalg.eigvals(a @ b).real.sqrt().sum(),
+        "complex: clamp the eigenvalues' real parts at 0, then take roots.": lambda a, b: torch.linalg.eigvals(a @ b).sqrt().sum(),
     },
 )
 
@@ -114,12 +101,9 @@ exercise(
     "unbiased_mmd",
     right=mmd(),
     cases=[kernels(6, 6, 0), kernels(12, 7, 1), kernels(5, 40, 2)],
-    what="the estimate",
     slips={
-        "each point is compared with itself: the diagonals of k_xx and k_yy do not belong in it.": mmd(0, lambda n: n * n),
-        "the diagonals are left out of the sums, but counted in what they are divided by: N (N - 1), not N².": mmd(
-            1, lambda n: n * n
-        ),
+        "each point is compared with itself: leave out the diagonals of k_xx and k_yy.": mmd(0, lambda n: n * n),
+        "you leave out the diagonals, but divide by N²; divide by N (N - 1).": mmd(1, lambda n: n * n),
         "the pairs across count once; (a - b)² has a 2 in the middle.": mmd(across=torch.mean),
         "the diagonal of k_xy was left out, too. It holds no point twice: all its pairs are pairs.": mmd(across=without_diagonal),
     },
@@ -141,18 +125,13 @@ exercise(
     "at_infinity",
     right=line(lambda n: 1 / n, 1),
     cases=[measured(5, 0), measured(8, 1)],
-    what="the value at infinity",
     hint="It is the intercept of the least-squares line in 1 / N.",
     tolerance=1e-3,
     slips={
         "that is the slope; the value at 1 / N = 0 is the other coefficient.": line(lambda n: 1 / n, 0),
-        "that line runs in N, and its intercept is the value at *no* image. The bias is straight in 1 / N.": line(lambda n: n, 1),
-        "that is the last of the measured values; all of them are too large, even with the most images.": lambda n, values: values[
-            -1
-        ],
-        "that is the least of the measured values; all of them are too large, even with the most images.": lambda n, values: (
-            values.min()
-        ),
+        "that line runs in N, and its intercept is at *no* image. The bias is straight in 1 / N.": line(lambda n: n, 1),
+        "that is the last of the measured values; all of them are too large.": lambda sizes, values: values[-1],
+        "that is the least of the measured values; all of them are too large.": lambda sizes, values: values.min(),
     },
 )
 
@@ -166,40 +145,36 @@ def inside(points, centres, k):
     return (torch.cdist(points, centres) <= radii(centres, k)).any(1).double().mean()
 
 
-def coverage(made, real, k):
-    return (torch.cdist(real, made) <= radii(real, k)[:, None]).any(1).double().mean()
+def coverage(made, real, k, less=0):
+    return (torch.cdist(real, made) <= radii(real, k - less)[:, None]).any(1).double().mean()
+
+
+def sets(n: int, m: int, k: int) -> tuple[torch.Tensor, torch.Tensor, int]:
+    """Return made (n, 4) and real points (m, 4), and k."""
+    return 0.6 * double(n, 4, seed=k), double(m, 4, seed=k + 10), k
 
 
 exercise(
     "12.5",
     "coverage_of",
     right=coverage,
-    cases=[
-        (0.6 * double(n, 4, seed=seed), double(m, 4, seed=seed + 10), k)
-        for n, m, k, seed in ((60, 90, 3, 0), (90, 60, 1, 1), (50, 70, 5, 2))
-    ],
-    what="the coverage",
+    cases=[sets(60, 90, 3), sets(90, 60, 1), sets(50, 70, 5)],
     slips={
-        "your balls are one neighbour too small: the nearest point to a centre is the centre itself, at distance 0.": lambda made, real, k: (
-            coverage(made, real, k - 1)
+        "your balls are one neighbour too small: the nearest point to a centre is the centre itself.": lambda *given: coverage(
+            *given, 1
         ),
-        "that is precision: the share of made points in any ball. Count the balls, not the points.": inside,
-        "that is recall: its balls are around the made points; these are around the real ones.": lambda made, real, k: inside(
-            real, made, k
-        ),
-        "you divide by the number of made points; it is a share of the real ones' balls.": lambda made, real, k: (
+        "that is precision, the share of made points in any ball. Count the balls.": inside,
+        "that is recall, with balls around the made points.": lambda made, real, k: inside(real, made, k),
+        "you divide by the number of made points, not of balls.": lambda made, real, k: (
             coverage(made, real, k) * len(real) / len(made)
         ),
         "you ask whether real points lie in their own balls. Every one does.": lambda made, real, k: inside(real, real, k),
     },
 )
 
-
-def images() -> tuple[torch.Tensor, torch.Tensor]:
-    """Return six pairs (3, 24, 24), the first of them dark."""
-    x = torch.rand(6, 3, 24, 24, generator=torch.Generator().manual_seed(0))
-    bright = torch.linspace(0.1, 1, 6)[:, None, None, None]
-    return x * bright, (0.8 * x + 0.2 * x.flip(0)).clamp(0, 1) * bright
+bright = torch.linspace(0.1, 1, 6)[:, None, None, None]
+x = torch.rand(6, 3, 24, 24, generator=torch.Generator().manual_seed(0))
+x, y = bright * x, bright * (0.8 * x + 0.2 * x.flip(0))
 
 
 def ssim(data_range):
@@ -215,13 +190,12 @@ exercise(
     "12.6",
     "similarity",
     right=ssim(1.0),
-    cases=[tuple(part[:count] for part in images()) for count in (1, 3, 6)],
-    what="the similarity",
+    cases=[(x[:count], y[:count]) for count in (1, 3, 6)],
     hint="Tell it the range of the images, which is 1.",
     tolerance=1e-3,
     bug={"The dark pairs have another similarity in a batch with brighter ones. Who tells it the range?": ssim(None)},
     slips={
-        "255 is the range of bytes; these images are in [0, 1], and the constants c1, c2 now drown everything.": ssim(255.0),
+        "255 is the range of bytes; these images are in [0, 1].": ssim(255.0),
         "you give one number for the batch; give one for each pair.": lambda x, y: ssim(1.0)(x, y).mean(),
     },
 )

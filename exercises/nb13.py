@@ -2,11 +2,15 @@
 
 import torch
 
-from exercises import Wrong, close, exercise, returned
+from exercises import Wrong, answered, exercise
 
 
 def rng(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def double(*shape: int, seed: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=rng(seed), dtype=torch.float64)
 
 
 def apart(points):
@@ -17,10 +21,9 @@ exercise(
     "13.1",
     "mean_apart",
     right=apart,
-    cases=[(5 + 2 * torch.randn(n, size, generator=rng(n), dtype=torch.float64),) for n, size in ((4, 3), (60, 7))],
-    what="the mean squared distance",
+    cases=[(5 + 2 * double(4, 3, seed=4),), (5 + 2 * double(60, 7, seed=60),)],
     slips={
-        "a little too small: you counted each row's distance to itself, or divided the variance by N instead of N - 1.": lambda points: (
+        "too small: only different rows count, so divide by N - 1 in the variance.": lambda points: (
             2 * points.var(0, correction=0).sum()
         ),
         "exactly half: a - b varies by the variance of a *plus* that of b.": lambda points: points.var(0).sum(),
@@ -30,71 +33,68 @@ exercise(
 )
 
 
-def singular(which, full=True):
-    return lambda J, epsilon: epsilon * torch.linalg.svd(J, full_matrices=full).Vh[which]
+def lengths(answer):
+    """Return a function of the length of an answer, and of how far it moves the output."""
+
+    def measured(J, epsilon):
+        eta = torch.as_tensor(answered(answer, J, epsilon))
+        if eta.shape != J.shape[1:]:
+            raise Wrong(f"eta should be a tensor {tuple(J.shape[1:])}, one number for each input.")
+        return torch.stack([eta.norm(), (J @ eta).norm()])
+
+    return measured
 
 
-@exercise(
+def singular(which, full=True, length=1.0):
+    return lambda J, epsilon: epsilon**length * torch.linalg.svd(J, full_matrices=full).Vh[which]
+
+
+exercise(
     "13.2",
     "worst_nudge",
     right=(singular(0), lambda J, epsilon: -singular(0)(J, epsilon)),
+    cases=[(double(4, 9, seed=1), 0.5), (double(4, 9, seed=2), 3.0)],
+    view=lengths,
+    what="the pair of |eta| and |J eta|",
+    hint="Which directions does J stretch most?",
     slips={
-        "its length is": lambda J, epsilon: singular(0)(J, 1.0),
-        "this direction moves the output least": singular(-1),
-        "moves the output least; singular values come largest first.": singular(-1, full=False),
-        "is possible. Which directions does J stretch most?": lambda J, epsilon: epsilon * J.sum(0) / J.sum(0).norm(),
+        "its length is 1, not epsilon.": singular(0, length=0),
+        "this direction moves the output not at all; singular values come largest first.": singular(-1),
+        "this direction moves the output least; singular values come largest first.": singular(-1, full=False),
     },
 )
-def nudge(answer) -> None:
-    """Against the largest singular value: the length must be epsilon, and the output must move by epsilon times it."""
-    for seed, epsilon in ((1, 0.5), (2, 3.0)):
-        J = torch.randn(4, 9, generator=rng(seed), dtype=torch.float64)
-        found = returned(answer, J, epsilon, like=torch.zeros(9), what="eta")
-        values = torch.linalg.svdvals(J)
-        length, reach = found.norm(), (J @ found).norm()
-        if not close(length, epsilon):
-            raise Wrong(f"its length is {length.item():.4g}, not epsilon = {epsilon:g}.")
-        if close(reach, epsilon * values[0]):
-            continue
-        if close(reach, epsilon * values[-1]) or reach < 1e-6:
-            raise Wrong("this direction moves the output least; singular values come largest first.")
-        possible = (epsilon * values[0]).item()
-        raise Wrong(
-            f"it moves the output by {reach.item():.4g}, but {possible:.4g} is possible. Which directions does J stretch most?"
-        )
-
 
 x = torch.rand(6, 1, 5, 5, generator=rng(3), dtype=torch.float64).round(decimals=1)
-W = torch.randn(8, 25, generator=rng(4), dtype=torch.float64)
+W = double(8, 25, seed=4)
 
 
-def near(x, images, epsilon):
+def near(images, x, epsilon):
     """Return images with no pixel further than epsilon from x."""
     return torch.minimum(torch.maximum(images, x - epsilon), x + epsilon)
 
 
+def projected(images, x, epsilon):
+    return near(images, x, epsilon).clamp(0, 1)
+
+
 def attacked(epsilon: float, steps: int) -> tuple:
     """Return a score in which pixels pull on each other, x, a start, epsilon and the number of steps."""
-    start = near(x, x + epsilon * torch.randn(x.shape, generator=rng(5), dtype=torch.float64).sign(), epsilon).clamp(0, 1)
+    start = projected(x + epsilon * double(*x.shape, seed=5).sign(), x, epsilon)
     return lambda images: -((images - x).flatten(1) @ W.T - 10 * epsilon).square().sum(1), x, start, epsilon, steps
 
 
-def stepping(mend, sign=1):
+def stepping(after_each, sign=1, at_end=lambda images, x, epsilon: images):
     def attack(score, x, start, epsilon, steps):
         for _ in range(steps):
             start = start.detach().requires_grad_()
             (gradient,) = torch.autograd.grad(score(start).sum(), start)
-            start = mend(start.detach() + sign * epsilon / 4 * gradient.sign(), x, epsilon)
-        return start.detach()
+            start = after_each(start.detach() + sign * epsilon / 4 * gradient.sign(), x, epsilon)
+        return at_end(start.detach(), x, epsilon)
 
     return attack
 
 
-def projected(images, x, epsilon):
-    return near(x, images, epsilon).clamp(0, 1)
-
-
-def loose(images, x, epsilon):
+def loose(images, *given):
     return images
 
 
@@ -103,54 +103,42 @@ exercise(
     "sign_attack",
     right=stepping(projected),
     cases=[attacked(0.1, 10), attacked(0.4, 3)],
-    what="the attacked batch",
-    hint="Project after every step, not once at the end, and leave start and step as they were.",
+    hint="Project after every step, and leave start and step as they were.",
     bug={"Some pixels moved further than epsilon, and some lie outside [0, 1].": stepping(loose)},
     slips={
-        "the images are in [0, 1], but some pixels moved further than epsilon: bound the distance from x, not the step.": stepping(
-            lambda images, x, epsilon: images.clamp(0, 1)
+        "some pixels moved further than epsilon: bound the distance from x, not the step.": stepping(
+            lambda images, *g: images.clamp(0, 1)
         ),
-        "the budget is kept, but some pixels lie outside [0, 1]: such an image cannot be shown.": stepping(
-            lambda images, x, epsilon: near(x, images, epsilon)
-        ),
+        "the budget is kept, but some pixels lie outside [0, 1].": stepping(near),
         "nothing was changed at all; begin at `start`, and step along the sign of the gradient.": lambda score, x, *given: x,
         "the score falls: go up the gradient, not down.": stepping(projected, -1),
-        "project after every step, not once at the end.": lambda score, x, start, epsilon, steps: projected(
-            stepping(loose)(score, x, start, epsilon, steps), x, epsilon
-        ),
+        "project after every step, not once at the end.": stepping(loose, at_end=projected),
     },
 )
 
-z = 4 + torch.randn(30, 5, generator=rng(6), dtype=torch.float64)
-z_tilde = z + 0.3 * torch.randn(30, 5, generator=rng(7), dtype=torch.float64)
-
 
 def moved(z, z_tilde):
-    return (z - z_tilde).square().sum(1).mean()
+    return (z - z_tilde).square().sum(1)
 
+
+def relative(up=lambda z, z_tilde: moved(z, z_tilde).mean(), down=apart):
+    return lambda z, z_tilde: up(z, z_tilde) / down(z)
+
+
+z = 4 + double(30, 5, seed=6)
+z_tilde = z + 0.3 * double(30, 5, seed=7)
 
 exercise(
     "13.4",
     "relative_move",
-    right=lambda z, z_tilde: moved(z, z_tilde) / apart(z),
+    right=relative(),
     cases=[(z.repeat(1, copies), z_tilde.repeat(1, copies)) for copies in (1, 4)],
-    what="the ratio",
     hint="Sum the squares of each row, then average.",
-    bug={
-        "With four copies of every latent the result is a quarter of what it was.": lambda z, z_tilde: (
-            (z - z_tilde).square().mean() / apart(z)
-        )
-    },
+    bug={"With four copies of every latent it is a quarter of what it was.": relative(lambda a, b: (a - b).square().mean())},
     slips={
-        "you summed over the images as well; sum over latents, and average over images.": lambda z, z_tilde: (
-            (z - z_tilde).square().sum() / apart(z)
-        ),
-        "the denominator counts each row's distance to itself; only different rows count.": lambda z, z_tilde: (
-            moved(z, z_tilde) / torch.cdist(z, z).square().mean()
-        ),
-        "your denominator is half as large as it should be: different rows are twice the summed variance apart.": lambda z, z_tilde: (
-            moved(z, z_tilde) / z.var(0).sum()
-        ),
+        "you summed over the images as well; average over them.": relative(lambda a, b: moved(a, b).sum()),
+        "the denominator counts each row's distance to itself.": relative(down=lambda z: torch.cdist(z, z).square().mean()),
+        "the denominator is half: different rows are twice the variance apart.": relative(down=lambda z: z.var(0).sum()),
     },
 )
 
@@ -166,14 +154,11 @@ exercise(
     "robust_share",
     right=share(lambda d: d.median(0).values),
     cases=[(distances, r) for r in (0.25, 0.15, 0.1)],
-    what="the share",
     slips={
-        "that is the share of all draws; ask for each image whether more than half of *its* draws are within r, then average.": share(
+        "that is the share of all draws; ask for each image whether more than half of *its* draws are within r.": share(
             lambda d: d
         ),
-        "you compared the mean distance with r; the definition asks for more than half of the draws, which is the median.": share(
-            lambda d: d.mean(0)
-        ),
+        "you compared the mean distance with r; more than half of the draws means the median.": share(lambda d: d.mean(0)),
         "you went along the wrong axis: draws are the first, images the second.": share(lambda d: d.median(1).values),
         "that is the share that is *not* robust.": lambda d, r: (d.median(0).values > r).double().mean(),
     },

@@ -18,26 +18,19 @@ exercise(
     "horizon",
     right=horizon,
     cases=[(1e-9, math.log(2), 1.0), (1e-6, 0.906, 20.0), (1e-3, 0.05, 0.1), (1e-9, 0.0, 1.0), (1e-9, -0.3, 1.0)],
-    what="the number of steps",
     hint="Solve delta · exp(exponent · n) = size for n.",
     slips={
-        "your answer is negative: it is log(size / delta), not log(delta / size).": lambda delta, rate, size: (
-            math.log(delta / size) / rate
+        "it is log(size / delta), not log(delta / size).": lambda delta, rate, size: math.log(delta / size) / rate,
+        "your logarithm has base 10; an exponent in nats goes with the natural one.": lambda d, rate, size: (
+            math.log10(size / d) / rate
         ),
-        "your logarithm has base 10: an exponent in nats goes with the natural one.": lambda delta, rate, size: (
-            math.log10(size / delta) / rate
-        ),
-        "your logarithm has base 2: an exponent in nats goes with the natural one.": lambda delta, rate, size: (
-            math.log2(size / delta) / rate
+        "your logarithm has base 2; an exponent in nats goes with the natural one.": lambda d, rate, size: (
+            math.log2(size / d) / rate
         ),
         "you do not use size; the error has to grow from delta to size.": lambda delta, rate, size: math.log(1 / delta) / rate,
         "you rounded; return the float.": lambda delta, rate, size: math.ceil(math.log(size / delta) / rate),
-        "with a negative exponent an error never grows: return math.inf.": lambda delta, rate, size: (
-            math.log(size / delta) / rate if rate else math.inf
-        ),
-        "with an exponent of 0 or below an error never grows: return math.inf.": lambda delta, rate, size: (
-            math.log(size / delta) / rate
-        ),
+        "a negative exponent never grows: return math.inf.": lambda d, rate, size: math.log(size / d) / rate if rate else math.inf,
+        "with an exponent of 0 or below an error never grows: return math.inf.": lambda d, rate, size: math.log(size / d) / rate,
     },
 )
 
@@ -52,12 +45,11 @@ exercise(
     "skew_tent_exponent",
     right=lambda a: integrate.quad(lambda u: math.log(1 / a if u < a else 1 / (1 - a)), 0, 1, points=[a])[0],
     cases=[(0.5,), (0.2,), (0.9,)],
-    what="the exponent",
     hint="Take log(slope) of each branch, weighted by the time spent there.",
     slips={
-        "the sign is wrong: slopes of 1/a and 1/(1 - a) are above 1, so distances grow.": lambda a: -mean_log(math.log)(a),
+        "the sign is wrong: both slopes are above 1, so distances grow.": lambda a: -mean_log(math.log)(a),
         "yours is log 2, which is right for a = ½ alone.": lambda a: math.log(2),
-        "you gave both branches the same weight; an orbit is on the left one the share a of the time.": mean_log(
+        "both branches have the same weight; an orbit is on the left one the share a of the time.": mean_log(
             math.log, lambda a: 0.5
         ),
         "average the natural logarithm of the slope; yours is in bits.": mean_log(math.log2),
@@ -80,11 +72,6 @@ def two_orbits(every=1, floor=1e-300, divide=True):
     return exponent
 
 
-def unbounded(step, x0, n, delta=1e-8):
-    """Return the exponent as the notebook's code does: neighbours saturate, or meet, and then the logarithm fails."""
-    return two_orbits(n, 0.0)(step, x0, n, delta)
-
-
 exercise(
     "14.3",
     "two_orbit_exponent",
@@ -94,18 +81,13 @@ exercise(
         (lambda x: 4 * x**3 - 3 * x, 0.2345, 4000),  # log 3
         (lambda x: math.cos(x) / 2, 0.1, 4000),  # below 0: neighbours come together
     ],
-    what="the exponent",
     hint="Put the second orbit back to a distance of delta after every step.",
     tolerance=0.02,
-    bug={"After 4,000 steps of the logistic map at r = 4 it is near 0, and where neighbours meet the logarithm fails.": unbounded},
+    bug={"After 4,000 steps of the logistic map it is near 0; where neighbours meet, the logarithm fails.": two_orbits(4000, 0.0)},
     slips={
         "you added the growth of all steps and forgot to divide by their number.": two_orbits(divide=False),
-        "the sign is the wrong way round: log 2 for the logistic map, and below 0 where neighbours come together.": lambda *given: (
-            -two_orbits()(*given)
-        ),
-        "100 steps are too many: the two orbits are as far apart as they can be; put the second one back after every step.": two_orbits(
-            100
-        ),
+        "the sign is wrong: where neighbours come together it is below 0.": lambda *given: -two_orbits()(*given),
+        "100 steps are too many: put the second orbit back to delta after every step.": two_orbits(100),
     },
 )
 
@@ -201,15 +183,12 @@ exercise(
     "kaplan_yorke",
     right=interpolated,
     cases=[(torch.tensor(spectrum, dtype=torch.float64),) for spectrum in spectra],
-    what="the dimension",
     hint="Where every volume shrinks it is 0; where none does, that of the whole space.",
     tolerance=1e-6,
     slips={
         "you seem to count on their order; sort them first, largest first.": kaplan_yorke(lambda spectrum: spectrum),
         "you sort them smallest first; largest first is right.": kaplan_yorke(lambda spectrum: spectrum.sort().values),
         "you return k alone; add the share of the next direction.": kaplan_yorke(rest=False),
-        "where the first exponent is below 0 every volume shrinks, lines too: the attractor is a point, of dimension 0.": kaplan_yorke(
-            none=1.0
-        ),
+        "where the first exponent is below 0 every volume shrinks: the dimension is 0.": kaplan_yorke(none=1.0),
     },
 )
