@@ -1,4 +1,4 @@
-"""What the modules promise each other: imports run one way, the contributors' table names those of helpers/, all explain themselves,
+"""What the modules promise each other: imports run one way, a table names those of helpers/, all explain themselves,
 and no function is longer than a page."""
 
 import ast
