@@ -10,7 +10,7 @@ NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 ROOT := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test seeds rehearse browser lint format hooks outputs bench clean
+.PHONY: help setup lab test report seeds rehearse browser lint format hooks outputs bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ lab: $(READY)  ## open JupyterLab at notebook 00
 
 test: $(READY)  ## run every test and every notebook, comparing every stored output
 	$(BIN)/pytest --nbval --numprocesses 2 --dist loadscope
+
+report: $(READY)  ## print the size and the language of each notebook, beside the budgets
+	$(BIN)/python -m tools.notebook_report
 
 seeds: $(READY)  ## run all notebooks on drawn seeds 1, 2 and 3: a claim that holds on one seed only fails here
 	@for seed in 1 2 3; do echo "seed $$seed"; \

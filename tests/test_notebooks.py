@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tools.notebook_report import report
+
 ROOT = Path(__file__).parent.parent
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-MODULES = [ast.parse(path.read_text()) for path in (ROOT / "helpers").rglob("*.py")]
-HELPERS = {node.name for module in MODULES for node in module.body if isinstance(node, ast.FunctionDef)}
 
 
 def cells(path: Path, kind: str) -> list[dict]:
@@ -25,14 +25,39 @@ def outputs(path: Path) -> list[dict]:
     return [output for cell in cells(path, "code") for output in cell["outputs"]]
 
 
+# claims without a measured value, at most: identities, and pages that are still to be rewritten
+VALUELESS = {
+    "00_start_here": 1, "01_the_autoencoder": 3, "02_from_likelihood_to_the_elbo": 69, "03_kl_divergence": 71,
+    "04_reparameterization": 60, "05_the_variational_autoencoder": 1, "06_beta_vae": 11, "07_fc_against_conv": 4,
+    "08_interpolation": 12, "09_celeba": 1, "10_traversals": 4, "11_disentanglement": 3, "12_evaluating_generators": 3,
+    "13_robustness": 32, "14_chaos": 27, "15_limits_and_next": 35,
+}  # fmt: skip
+REWRITTEN: set[str] = set()  # pages of the second edition, for which the budgets and the language list are failures
+
+
 @pytest.fixture(params=PATHS, ids=lambda path: path.stem)
 def path(request) -> Path:
     return request.param
 
 
-def test_notebooks_are_numbered_and_there():
-    assert [path.name[:2] for path in PATHS][:2] == ["00", "01"]
-    assert all(re.fullmatch(r"\d\d_[a-z0-9_]+", path.stem) for path in PATHS)
+def test_all_notebooks_are_there():
+    assert [path.stem for path in PATHS] == list(VALUELESS)
+
+
+def test_claims_print_what_they_measured(path):
+    """Identities may go without; the number of others may only fall."""
+    assert report(path).claims_without_values <= VALUELESS[path.stem]
+
+
+def test_a_rewritten_page_keeps_its_budget_and_the_language_of_the_field(path):
+    assert path.stem not in REWRITTEN or report(path).excesses() == []
+
+
+def test_a_widget_is_stored_with_an_image_and_a_sentence(path):
+    for data in (output["data"] for output in outputs(path) if "data" in output):
+        text = "".join(data.get("text/plain", ""))
+        if "run this notebook to move" in text:
+            assert {"image/jpeg", "image/png"} & set(data), text
 
 
 def test_executed_from_first_to_last_cell(path):
@@ -90,11 +115,6 @@ def test_nothing_is_defined_twice_across_notebooks():
                     body = ast.dump(node)
                     assert body not in seen, f"{node.name} is defined in {seen[body]} and in {path.name}"
                     seen[body] = path.name
-
-
-def test_every_function_that_a_page_builds_before_importing_it_exists_in_helpers():
-    built = {"gaussian_kl", "bernoulli_nll", "nearest_distance", "tile"}
-    assert built <= HELPERS
 
 
 def quizzes(path: Path) -> list[str]:
