@@ -11,11 +11,11 @@ def length_on_line(r_a, r_b, omega, t):
 
 
 def even_times(t, moved, n):
-    """08.2: the way as a function of time only rises, so it can be turned round; look up the times at even ways."""
-    way = torch.cat([torch.zeros(1).to(moved), moved.cumsum(0)])  # (T,)
-    wanted = torch.linspace(0, 1, n).to(moved) * way[-1]
-    step = torch.searchsorted(way, wanted, right=True).clamp(1, len(moved)) - 1  # the step within which it is reached
-    return t[step] + (wanted - way[step]) / moved[step] * (t[step + 1] - t[step])
+    """08.2: the path length only rises with time, so it can be inverted; look up the times at even lengths."""
+    path = torch.cat([torch.zeros(1).to(moved), moved.cumsum(0)])  # (T,)
+    wanted = torch.linspace(0, 1, n).to(moved) * path[-1]
+    step = torch.searchsorted(path, wanted, right=True).clamp(1, len(moved)) - 1  # the step within which it is reached
+    return t[step] + (wanted - path[step]) / moved[step] * (t[step + 1] - t[step])
 
 
 def short_slerp(a, b, t):

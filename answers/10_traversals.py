@@ -9,7 +9,7 @@ def along(z, u, t):
 
 
 def top_latents(mu, logvar, k):
-    """10.2: the rent of each latent, averaged over pictures; then the largest first."""
+    """10.2: the KL of each latent, averaged over images; then the largest first."""
     nats = 0.5 * (mu**2 + logvar.exp() - 1 - logvar).mean(0)
     return nats.argsort(descending=True)[:k]
 
@@ -32,7 +32,7 @@ def equal_shares(n):
 
 
 def row_of_codes(z, dim, t):
-    """10.5: one and the same z was changed and put into the list again and again; each place needs a copy of its own."""
+    """10.5: one and the same z was changed and put into the list again and again; each row needs a copy of its own."""
     row = []
     for value in t:
         code = z.clone()

@@ -20,7 +20,7 @@ def trace_of_root(cov1, cov2):
 
 
 def unbiased_mmd(k_xx, k_yy, k_xy):
-    """12.3: E k(x, x') is about two independent points, so nobody is compared with himself; across, all pairs are independent."""
+    """12.3: E k(x, x') is about two independent points, so no point is compared with itself; across, all pairs are independent."""
 
     def over_pairs(k):
         return (k.sum() - k.trace()) / (len(k) * (len(k) - 1))
@@ -45,5 +45,5 @@ def coverage_of(made, real, k=3):
 
 
 def similarity(x, y):
-    """12.6: the range belongs to the kind of picture, not to the batch."""
+    """12.6: the range belongs to the kind of image, not to the batch."""
     return torchmetrics_ssim(x, y, data_range=1.0, reduction="none").reshape(-1)

@@ -8,13 +8,13 @@ def mean_apart(points):
     return 2 * points.var(0).sum()
 
 
-def worst_nudge(J, epsilon):
+def worst_perturbation(J, epsilon):
     """13.2: the first right singular vector, which lives in the space of inputs."""
     return epsilon * torch.linalg.svd(J, full_matrices=False).Vh[0]
 
 
 def sign_attack(score, x, start, epsilon, steps):
-    """13.3: clamping a *step* bounds each step, not their sum; what must be bounded is the way from x, and the picture."""
+    """13.3: clamping a *step* does not bound the sum of steps; bound the distance from x, and the range of the image."""
     adversary = start
     for _ in range(steps):
         adversary = adversary.detach().requires_grad_()
@@ -25,12 +25,12 @@ def sign_attack(score, x, start, epsilon, steps):
 
 
 def relative_move(z, z_tilde):
-    """13.4: a squared distance sums over latents; the mean over all entries divided by Z as well, the yardstick did not."""
+    """13.4: a squared distance sums over latents; the mean over all entries divided by Z as well, the denominator did not."""
     moved = (z - z_tilde).square().sum(1).mean()
     apart = torch.pdist(z).square().mean()
     return moved / apart
 
 
 def robust_share(distances, r):
-    """13.5: more than half of the draws of each picture within r; then the mean over pictures."""
+    """13.5: more than half of the draws of each image within r; then the mean over images."""
     return ((distances <= r).double().mean(0) > 0.5).double().mean()

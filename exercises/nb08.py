@@ -24,8 +24,10 @@ exercise(
     slips={
         "you return the square of the length; take its root.": squared,
         "that is slerp's length, a mix of both; a straight line cuts the corner.": lambda r_a, r_b, w, t: (1 - t) * r_a + t * r_b,
-        "2 t (1 - t) r_a r_b cos ω is missing: that is right for right angles only.": lambda *given: squared(*given, 0) ** 0.5,
-        "the mixed term stands there once; a square of a sum has it twice.": lambda *given: squared(*given, 1) ** 0.5,
+        "2 t (1 - t) r_a r_b cos ω is missing: that is right for right angles only.": lambda *given: (
+            squared(*given, mixed=0) ** 0.5
+        ),
+        "the mixed term stands there once; a square of a sum has it twice.": lambda *given: squared(*given, mixed=1) ** 0.5,
     },
 )
 

@@ -165,9 +165,7 @@ exercise(
         ),
         "that is precision, the share of made points in any ball. Count the balls.": inside,
         "that is recall, with balls around the made points.": lambda made, real, k: inside(real, made, k),
-        "you divide by the number of made points, not of balls.": lambda made, real, k: (
-            coverage(made, real, k) * len(real) / len(made)
-        ),
+        "you divide by the number of made points, not of balls.": lambda *given: coverage(*given) * len(given[1]) / len(given[0]),
         "you ask whether real points lie in their own balls. Every one does.": lambda made, real, k: inside(real, real, k),
     },
 )

@@ -51,7 +51,7 @@ def singular(which, full=True, length=1.0):
 
 exercise(
     "13.2",
-    "worst_nudge",
+    "worst_perturbation",
     right=(singular(0), lambda J, epsilon: -singular(0)(J, epsilon)),
     cases=[(double(4, 9, seed=1), 0.5), (double(4, 9, seed=2), 3.0)],
     view=lengths,
