@@ -2,6 +2,7 @@
 
 import cmath
 import math
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,8 +12,8 @@ from exercises import Wrong, answered, exercise
 rng = torch.Generator().manual_seed(8)
 
 
-def squared(r_a, r_b, omega, t, mixed=2.0):
-    return (1 - t) ** 2 * r_a**2 + t**2 * r_b**2 + mixed * t * (1 - t) * r_a * r_b * math.cos(omega)
+def length(r_a, r_b, omega, t, mixed=2.0, power=0.5):
+    return ((1 - t) ** 2 * r_a**2 + t**2 * r_b**2 + mixed * t * (1 - t) * r_a * r_b * math.cos(omega)) ** power
 
 
 exercise(
@@ -22,12 +23,10 @@ exercise(
     cases=[(1.0, 1.0, math.pi / 2, 0.5), (2.0, 3.0, 1.1, 0.3), (4.0, 0.5, 2.5, 0.8)],
     hint="Square (1 - t) a + t b, and use a · b = r_a r_b cos ω.",
     slips={
-        "you return the square of the length; take its root.": squared,
+        "you return the square of the length; take its root.": partial(length, power=1),
         "that is slerp's length, a mix of both; a straight line cuts the corner.": lambda r_a, r_b, w, t: (1 - t) * r_a + t * r_b,
-        "2 t (1 - t) r_a r_b cos ω is missing: that is right for right angles only.": lambda *given: (
-            squared(*given, mixed=0) ** 0.5
-        ),
-        "the mixed term stands there once; a square of a sum has it twice.": lambda *given: squared(*given, mixed=1) ** 0.5,
+        "2 t (1 - t) r_a r_b cos ω is missing: that is right for right angles only.": partial(length, mixed=0),
+        "the mixed term stands there once; a square of a sum has it twice.": partial(length, mixed=1),
     },
 )
 
@@ -59,9 +58,7 @@ exercise(
         "these times are evenly spaced; the image moves as unevenly as before.": lambda t, moved, n: np.linspace(0, t[-1], n),
         "these are even amounts of *path*; look up when each is reached.": lambda t, moved, n: np.linspace(0, moved.sum(), n),
         "the first and the last time must stay where they were.": looked_up(lambda n: np.arange(n) / n),
-        "you looked up the path at even times, not the times at even lengths of path.": looked_up(
-            lambda n: np.linspace(0, 1, n), True
-        ),
+        "you looked up the path at even times; look up the times at even lengths.": looked_up(lambda n: np.linspace(0, 1, n), True),
     },
 )
 

@@ -1,5 +1,7 @@
 """The exercises of notebook 09: cases, right functions, and wrong ones with what a student is told of them."""
 
+from functools import partial
+
 import torch
 from scipy.stats import chi, kstest
 from torch.distributions import Normal
@@ -24,9 +26,7 @@ exercise(
     slips={
         "the sign is the wrong way round: how far *below*, so positive far out.": lambda z: 0.5 * (len(z) - z.square().sum()),
         "you are off by a factor of two: the exponent of a normal density is −|z|² / 2.": lambda z: z.square().sum() - len(z),
-        "you compare with the density at the origin, where no sample lies; compare with |z| = √Z.": lambda z: (
-            0.5 * z.square().sum()
-        ),
+        "you compare with the density at the origin; compare with |z| = √Z, where samples lie.": lambda z: 0.5 * z.square().sum(),
         "you subtract radii; the density falls with their squares: ½ (|z|² − Z).": lambda z: 0.5 * apart(z),
         "you square a difference of radii; subtract the squares: ½ (|z|² − Z).": lambda z: 0.5 * apart(z) ** 2,
     },
@@ -41,8 +41,9 @@ def points(answer, *arguments, n: int, size: int) -> torch.Tensor:
     return z
 
 
-def ball(n, size, inner, outer, generator, power=1.0, noise=torch.randn, dtype=torch.float64):
+def ball(n, size, inner, outer, generator, even=1.0, noise=torch.randn, dtype=torch.float64):
     share, eps = torch.rand(n, 1, generator=generator, dtype=dtype), noise(n, size, generator=generator, dtype=dtype)
+    power = max(even * size, 1)  # even = 0: an even radius
     eps -= 0.5 if noise is torch.rand else 0.0
     return (inner**power + share * (outer**power - inner**power)) ** (1 / power) * eps / eps.norm(dim=1, keepdim=True)
 
@@ -50,15 +51,15 @@ def ball(n, size, inner, outer, generator, power=1.0, noise=torch.randn, dtype=t
 @exercise(
     "09.2",
     "thick_shell",
-    right=lambda *given: ball(*given, given[1]),
+    right=ball,
     slips={
-        "some points are the same": lambda n, size, *given: ball(1, size, *given, size).repeat(n, 1),
-        "more than a float32 can hold. Compute in float64.": lambda *given: ball(*given, given[1], dtype=torch.float32),
+        "some points are the same": lambda n, *given: ball(1, *given).repeat(n, 1),
+        "more than a float32 can hold. Compute in float64.": partial(ball, dtype=torch.float32),
         "radii reach from": lambda n, size, inner, outer, generator: torch.randn(n, size, generator=generator),
-        "the points lie on one side": lambda *given: ball(*given, given[1]).abs(),
-        "the *radius* is even, so the inside is too crowded": ball,
-        "the points are not evenly spread by volume": lambda *given: ball(*given, given[1] / 2),
-        "points of a cube prefer its corners": lambda *given: ball(*given, given[1], torch.rand),
+        "the points lie on one side": lambda *given: ball(*given).abs(),
+        "the *radius* is even, so the inside is too crowded": partial(ball, even=0),
+        "the points are not evenly spread by volume": partial(ball, even=0.5),
+        "points of a cube prefer its corners": partial(ball, noise=torch.rand),
     },
 )
 def shell(answer) -> None:
@@ -146,9 +147,7 @@ exercise(
     slips={
         "you take the smile away: those who smile minus the others.": lambda mu, s: mu[s == 0].mean(0) - mu[s == 1].mean(0),
         "divide each group's sum by the size of *that* group.": lambda mu, s: (mu[s == 1].sum(0) - mu[s == 0].sum(0)) / len(mu),
-        "that is the smiling ones minus *all*; it points the right way, but is too short.": lambda mu, s: (
-            mu[s == 1].mean(0) - mu.mean(0)
-        ),
+        "those who smile minus *all*: it points the right way, but is too short.": lambda mu, s: mu[s == 1].mean(0) - mu.mean(0),
     },
 )
 

@@ -1,5 +1,7 @@
 """The exercises of notebook 10: cases, right functions, and wrong ones with what a student is told of them."""
 
+from functools import partial
+
 import torch
 from scipy.stats import norm
 
@@ -24,8 +26,8 @@ exercise(
     right=along,
     cases=[line(length) for length in (1.0, 3.0, 0.2)],
     slips={
-        "the points lie |u| times too far away; divide the direction by its length.": lambda *given: along(*given, 0),
-        "you divided by the squared length; once is enough.": lambda *given: along(*given, 2),
+        "the points lie |u| times too far away; divide the direction by its length.": partial(along, power=0),
+        "you divided by the squared length; once is enough.": partial(along, power=2),
         "these points lie around the origin; start at z.": lambda z, u, t: along(0 * z, u, t),
         "the row runs backwards.": lambda z, u, t: along(z, -u, t),
     },
@@ -110,9 +112,7 @@ exercise(
     keep=True,
     slips={
         "latent 2's effects have either sign and cancel: take the mean over codes first.": strongest(lambda c: c.abs().mean(1)),
-        "latent 3 has the largest *positive* change, latent 1 a larger one downwards. Compare sizes.": strongest(
-            lambda c: c.mean(1)
-        ),
+        "latent 3 has the largest *positive* change, latent 1 a larger negative one.": strongest(lambda c: c.mean(1)),
         "the sign is lost: the measure goes down as the latent goes up.": strongest(total=lambda c: c.mean().abs()),
         "you move the latent by 2 from where it is; set it to -2 and to 2.": strongest(keep=1.0),
         "that is the change per unit; asked for is the one from -2 to 2.": strongest(total=lambda c: c.mean() / 4),
@@ -140,9 +140,7 @@ exercise(
     slips={
         "these cut the prior into n + 1 shares; finite, but no medians of n: (i + ½) / n.": quantiles(lambda n: even(n + 2)[1:-1]),
         "these are equal steps; the shares of the prior between them are not.": lambda n: torch.linspace(-3, 3, n) * (n > 1),
-        "half a share lies below the first value; clipping the ends does not do that.": quantiles(
-            lambda n: even(n).clamp(0.01, 0.99)
-        ),
+        "clipping is not it: half a share lies below the first value.": quantiles(lambda n: even(n).clamp(0.01, 0.99)),
     },
 )
 

@@ -1,6 +1,7 @@
 """The exercises of notebook 11: cases, right functions, and wrong ones with what a student is told of them."""
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -97,10 +98,8 @@ exercise(
     hint="It is Φ(R Φ⁻¹(u)), point by point, in [0, 1] again.",
     slips={
         "you rotate the other way: with points as rows, z @ R.T rotates by R.": lambda u, angle: mixed(u, -angle),
-        "that rotates the square itself, whose corners leave [0, 1]; go to normal numbers first.": lambda *given: mixed(
-            *given, same, same
-        ),
-        "these are still normal numbers: the normal distribution function is missing.": lambda *given: mixed(*given, back=same),
+        "that rotates the square, whose corners leave [0, 1]; go to normal numbers first.": partial(mixed, there=same, back=same),
+        "these are still normal numbers: the normal distribution function is missing.": partial(mixed, back=same),
     },
 )
 

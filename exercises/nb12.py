@@ -1,5 +1,7 @@
 """The exercises of notebook 12: cases, right functions, and wrong ones with what a student is told of them."""
 
+from functools import partial
+
 import numpy as np
 import torch
 
@@ -60,8 +62,8 @@ exercise(
     hint="Covariances need not commute, and of a singular one some eigenvalues are just below 0.",
     tolerance=1e-3,
     bug={
-        "If the covariances commute it is right, else wrong by some per cent. What does eigvalsh assume?": lambda a, b: (
-            torch.linalg.eigvalsh(a @ b).clamp(min=0).sqrt().sum()
+        "It is right only if the covariances commute. What does eigvalsh assume?": lambda a, b: (
+            torch.linalg.eigvalsh(a @ b).relu().sqrt().sum()
         )
     },
     slips={
@@ -160,9 +162,7 @@ exercise(
     right=coverage,
     cases=[sets(60, 90, 3), sets(90, 60, 1), sets(50, 70, 5)],
     slips={
-        "your balls are one neighbour too small: the nearest point to a centre is the centre itself.": lambda *given: coverage(
-            *given, 1
-        ),
+        "your balls are one neighbour too small: the nearest point is the centre itself.": partial(coverage, less=1),
         "that is precision, the share of made points in any ball. Count the balls.": inside,
         "that is recall, with balls around the made points.": lambda made, real, k: inside(real, made, k),
         "you divide by the number of made points, not of balls.": lambda *given: coverage(*given) * len(given[1]) / len(given[0]),

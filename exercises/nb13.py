@@ -23,9 +23,7 @@ exercise(
     right=apart,
     cases=[(5 + 2 * double(4, 3, seed=4),), (5 + 2 * double(60, 7, seed=60),)],
     slips={
-        "too small: only different rows count, so divide by N - 1 in the variance.": lambda points: (
-            2 * points.var(0, correction=0).sum()
-        ),
+        "too small: only different rows count; divide the variance by N - 1.": lambda points: 2 * points.var(0, correction=0).sum(),
         "exactly half: a - b varies by the variance of a *plus* that of b.": lambda points: points.var(0).sum(),
         "you averaged over the latents; a squared distance is their sum.": lambda points: 2 * points.var(0).mean(),
         "that is the mean distance; asked for is the mean of its square.": lambda points: torch.pdist(points).mean(),
@@ -106,9 +104,7 @@ exercise(
     hint="Project after every step, and leave start and step as they were.",
     bug={"Some pixels moved further than epsilon, and some lie outside [0, 1].": stepping(loose)},
     slips={
-        "some pixels moved further than epsilon: bound the distance from x, not the step.": stepping(
-            lambda images, *g: images.clamp(0, 1)
-        ),
+        "bound the distance from x by epsilon, not the step.": stepping(lambda images, *given: images.clamp(0, 1)),
         "the budget is kept, but some pixels lie outside [0, 1].": stepping(near),
         "nothing was changed at all; begin at `start`, and step along the sign of the gradient.": lambda score, x, *given: x,
         "the score falls: go up the gradient, not down.": stepping(projected, -1),
@@ -155,9 +151,7 @@ exercise(
     right=share(lambda d: d.median(0).values),
     cases=[(distances, r) for r in (0.25, 0.15, 0.1)],
     slips={
-        "that is the share of all draws; ask for each image whether more than half of *its* draws are within r.": share(
-            lambda d: d
-        ),
+        "that is the share of all draws; ask of each image whether more than half of *its* are within r.": share(lambda d: d),
         "you compared the mean distance with r; more than half of the draws means the median.": share(lambda d: d.mean(0)),
         "you went along the wrong axis: draws are the first, images the second.": share(lambda d: d.median(1).values),
         "that is the share that is *not* robust.": lambda d, r: (d.median(0).values > r).double().mean(),

@@ -21,12 +21,8 @@ exercise(
     hint="Solve delta · exp(exponent · n) = size for n.",
     slips={
         "it is log(size / delta), not log(delta / size).": lambda delta, rate, size: math.log(delta / size) / rate,
-        "your logarithm has base 10; an exponent in nats goes with the natural one.": lambda d, rate, size: (
-            math.log10(size / d) / rate
-        ),
-        "your logarithm has base 2; an exponent in nats goes with the natural one.": lambda d, rate, size: (
-            math.log2(size / d) / rate
-        ),
+        "an exponent in nats goes with the natural logarithm, not base 10.": lambda d, rate, size: math.log10(size / d) / rate,
+        "an exponent in nats goes with the natural logarithm, not base 2.": lambda d, rate, size: math.log2(size / d) / rate,
         "you do not use size; the error has to grow from delta to size.": lambda delta, rate, size: math.log(1 / delta) / rate,
         "you rounded; return the float.": lambda delta, rate, size: math.ceil(math.log(size / delta) / rate),
         "a negative exponent never grows: return math.inf.": lambda d, rate, size: math.log(size / d) / rate if rate else math.inf,
@@ -49,9 +45,7 @@ exercise(
     slips={
         "the sign is wrong: both slopes are above 1, so distances grow.": lambda a: -mean_log(math.log)(a),
         "yours is log 2, which is right for a = ½ alone.": lambda a: math.log(2),
-        "both branches have the same weight; an orbit is on the left one the share a of the time.": mean_log(
-            math.log, lambda a: 0.5
-        ),
+        "an orbit spends the share a of its time on the left branch, not half.": mean_log(math.log, lambda a: 0.5),
         "average the natural logarithm of the slope; yours is in bits.": mean_log(math.log2),
     },
 )

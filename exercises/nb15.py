@@ -50,13 +50,9 @@ exercise(
     cases=[(log_q, images), (log_q - 900, images)],
     hint="It is the average of the images, weighted by q(z|x_n) and divided by the sum of the weights.",
     slips={
-        "at log q = −900 you divide 0 by 0; subtract the largest, or use softmax.": average(
-            lambda log_q: log_q.exp() / log_q.exp().sum()
-        ),
+        "at log q = −900 you divide 0 by 0; subtract the largest, or use softmax.": average(lambda q: q.exp() / q.exp().sum()),
         "your weights do not add up to 1: divide by their sum.": average(torch.exp),
-        "at log q = −900 all weights are 0; subtract the largest first.": average(
-            lambda log_q: log_q.exp() / (log_q.exp().sum() + 1e-12)
-        ),
+        "at log q = −900 all weights are 0; subtract the largest first.": average(lambda q: q.exp() / (q.exp().sum() + 1e-12)),
         "you take all images alike; those whose posteriors hold z should count more.": lambda log_q, images: images.mean(0),
         "you return the likeliest image; the squared error is least for the average.": lambda log_q, images: images[log_q.argmax()],
     },
