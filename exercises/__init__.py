@@ -152,7 +152,13 @@ def reason(found: Outcome, wanted: Outcome, case: tuple, what: str) -> str:
         return f"{what} should be real, but yours is complex."
     if value.isnan().any():
         return f"{what} holds NaN."
-    given = ", ".join(shown(one) for one in case)
+    apart = (value.double() - right.double()).abs().nan_to_num()
+    if not apart.any():
+        return f"{what} is right, but you changed what you were given; work on a copy."
+    if right.numel() > 6:
+        at = tuple(int(i) for i in np.unravel_index(int(apart.argmax()), right.shape))
+        return f"element {list(at)} of {what} should be {shown(right[at])}, but yours is {shown(value[at])}."
+    given = ", ".join(shown(one) for one in case if not callable(one))
     return f"for the arguments {given} {what} should be {shown(right)}, but yours is {shown(value)}."
 
 
