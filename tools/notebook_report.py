@@ -1,6 +1,6 @@
 """The size and language of the notebooks: paths go in, one line a notebook comes out; `make report` prints them all.
 
-The budgets are those of a core page: about 45 cells, 2,500 words, 20 claims. Private words are those for which the field has others.
+The budgets are those of a core page: about 45 cells, 2,500 words, 20 claims. Private words: the field has others for them.
 """
 
 from __future__ import annotations
