@@ -66,7 +66,8 @@ hooks:  ## let git check the style before every commit (`git commit --no-verify`
 
 outputs: $(READY)  ## run all notebooks on the drawn data and store their outputs (NOTEBOOKS=... for some)
 	$(STORED) $(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.store_widget_state=False \
-		--ExecutePreprocessor.record_timing=False --NotebookExporter.preprocessors=tools.stored_outputs.StillWidgets \
+		--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.coalesce_streams=True \
+		--NotebookExporter.preprocessors=tools.stored_outputs.StillWidgets \
 		--ClearMetadataPreprocessor.enabled=True \
 		--ClearMetadataPreprocessor.clear_cell_metadata=False --ClearMetadataPreprocessor.preserve_nb_metadata_mask=kernelspec \
 		$(NOTEBOOKS)

@@ -77,8 +77,8 @@ class History:
         return training_curves(self.rows)
 
     def __repr__(self) -> str:
-        names = ("epoch", "recon", "kl", "held_recon", "held_kl", "images_per_second")
-        lines = ["  ".join(f"{name.replace('images_per_second', 'images/s'):>10}" for name in names)]
+        names = ("epoch", "recon", "kl", "held_recon", "held_kl")  # no speed: what a page prints is the same in every run
+        lines = ["  ".join(f"{name:>10}" for name in names)]
         for row in self.rows:
             lines.append("  ".join(f"{row[name]:10.4g}" if name in row else " " * 10 for name in names))
         return "\n".join(lines + ["stopped by hand"] * self.interrupted)
