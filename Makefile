@@ -50,12 +50,12 @@ browser: $(READY)  ## try the sliders in a real browser, and print how soon they
 
 lint: $(READY)  ## check the code's style, notebooks included, and its types
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check helpers exercises standins tools tests docs answers conftest.py
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 format: $(READY)  ## mend what the style check can mend by itself
 	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format helpers exercises standins tools tests docs answers conftest.py
+	$(BIN)/ruff format .
 
 hooks:  ## let git check the style before every commit (`git commit --no-verify` skips it), and show notebooks as text
 	@git config diff.notebook.textconv "python3 tools/notebook_text.py"; git config diff.notebook.cachetextconv true
