@@ -1,7 +1,7 @@
 """What becomes of a point when a rule is applied over and over: a map goes in, orbits, exponents, fixed points and basins come out.
 
 A map, here `step`, takes states (B, d), one a row, to the next states (B, d), and treats every row alone. `lyapunov_spectrum` says
-how fast neighbours part, `fixed_points` where nothing moves, `settle` who ends where, `box_dimension` how a set fills space, and
+how fast neighbours part, `fixed_points` where nothing moves, `settle` where starts end, `box_dimension` how a set fills space, and
 `chaotic_normal` makes noise out of orbits. Known systems (logistic, tent, Hénon, Lorenz) stand beside `reconstruction_map`, the
 map z → E(D(z)) of a trained model. Results are float64 on the CPU.
 """
@@ -23,9 +23,8 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from helpers.models import VAE, Autoencoder, device_of
-from helpers.objective import ShapeError
-from helpers.robustness import mean_code
+from helpers.models import LatentModel, device_of, mean_code
+from helpers.objective import ShapeError, check_count
 
 Step = Callable[[Tensor], Tensor]
 
@@ -39,14 +38,8 @@ def states(z: Tensor, what: str = "the starts") -> Tensor:
     return z.detach().double()
 
 
-def whole(name: str, value: int, least: int) -> None:
-    """Raise ValueError unless a count is a whole number that is not below `least`."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise ValueError(f"{name} is {value!r}; it must be a whole number of {least} or more.")
-
-
-def not_lost(z: Tensor, at: int) -> Tensor:
-    """Return states; raise ValueError when one ran away to infinity."""
+def check_bounded(z: Tensor, at: int) -> Tensor:
+    """Return states; raise ValueError when one is infinite or NaN."""
     if not z.isfinite().all():
         raise ValueError(f"an orbit left for infinity (or became NaN) by step {at}: start elsewhere, or take shorter steps.")
     return z
@@ -68,19 +61,19 @@ def tent(u: Tensor, slope: float = 2.0) -> Tensor:
     return slope * torch.minimum(u, 1 - u)
 
 
-def henon(z: Tensor, a: float = 1.4, b: float = 0.3) -> Tensor:
-    """Return (1 − a x² + y, b x) for states (B, 2). The determinant of its Jacobian is −b everywhere. (Hénon 1976)"""
+def henon(z: Tensor) -> Tensor:
+    """Return (1 − 1.4 x² + y, 0.3 x) for states (B, 2). The determinant of its Jacobian is −0.3 everywhere. (Hénon 1976)"""
     x, y = z.unbind(-1)
-    return torch.stack([1 - a * x * x + y, b * x], -1)
+    return torch.stack([1 - 1.4 * x * x + y, 0.3 * x], -1)
 
 
-def lorenz(z: Tensor, sigma: float = 10.0, rho: float = 28.0, beta: float = 8 / 3) -> Tensor:
-    """Return the velocity (σ (y − x), x (ρ − z) − y, x y − β z) of states (B, 3). (Lorenz 1963, equations 25 to 27)
+def lorenz(z: Tensor) -> Tensor:
+    """Return the velocity (10 (y − x), x (28 − z) − y, x y − 8/3 z) of states (B, 3). (Lorenz 1963, equations 25 to 27)
 
-    Its divergence is −(σ + 1 + β) everywhere: volumes shrink at that rate.
+    Its divergence is −(10 + 1 + 8/3) everywhere: volumes shrink at that rate.
     """
     x, y, up = z.unbind(-1)
-    return torch.stack([sigma * (y - x), x * (rho - up) - y, x * y - beta * up], -1)
+    return torch.stack([10 * (y - x), x * (28 - up) - y, x * y - 8 / 3 * up], -1)
 
 
 def runge_kutta(field: Step, dt: float) -> Step:
@@ -98,11 +91,11 @@ def runge_kutta(field: Step, dt: float) -> Step:
     return step
 
 
-def reconstruction_map(model: Autoencoder | VAE, *, double: bool = True) -> Step:
+def reconstruction_map(model: LatentModel, *, double: bool = True) -> Step:
     """Return z → E(D(z)), (B, Z) → (B, Z): decode, and encode again (mu of a VAE), without noise.
 
     It has the non-zero Jacobian eigenvalues, along corresponding orbits, and so the finite Lyapunov exponents, of the map
-    x → D(E(x)) on pictures, at Z numbers a state. double: in float64, on a copy of the model (on the processor where the device,
+    x → D(E(x)) on images, at Z numbers a state. double: in float64, on a copy of the model (on the processor where the device,
     Apple's, has no float64). Built in notebook 14.
     """
     kept = copy.deepcopy(model).eval().requires_grad_(False)
@@ -127,15 +120,15 @@ def orbit(step: Step, start: Tensor, n: int, *, skip: int = 0) -> Tensor:
 
     Raises ShapeError, ValueError (also when an orbit runs away). Built in notebook 14.
     """
-    whole("n", n, 1)
-    whole("skip", skip, 0)
+    check_count("n", n)
+    check_count("skip", skip, 0)
     z, found = states(start), []
     for at in range(skip + n):
         if at >= skip:
             found.append(z)
         if at < skip + n - 1:
             z = step(z)
-    return not_lost(torch.stack(found), skip + n)
+    return check_bounded(torch.stack(found), skip + n)
 
 
 @functools.cache
@@ -188,7 +181,7 @@ def lyapunov_spectrum(
     z = states(start)
     k = z.shape[1] if k is None else k
     for name, value, least in (("n", n, 1), ("skip", skip, 0), ("every", every, 1), ("k", k, 1)):
-        whole(name, value, least)
+        check_count(name, value, least)
     if k > z.shape[1] or n % every:
         raise ValueError(f"k = {k} must not exceed the {z.shape[1]} dimensions, and n = {n} be a multiple of every = {every}.")
     if not 0 < dt < math.inf:
@@ -198,10 +191,10 @@ def lyapunov_spectrum(
     for at in range(1, skip + n + 1):
         z, frame = push(step, z, frame)
         if (at - skip) % every == 0:
-            frame, R = torch.linalg.qr(not_lost(frame, at))
+            frame, R = torch.linalg.qr(check_bounded(frame, at))
             if at > skip:
                 total += R.diagonal(dim1=-2, dim2=-1).abs().log()
-    not_lost(z, skip + n)
+    check_bounded(z, skip + n)
     each = total / (n * dt)
     error = each.std(0) / len(z) ** 0.5 if len(z) > 1 else torch.full((k,), torch.nan, dtype=torch.float64)
     return Spectrum(each.mean(0), error, each)
@@ -235,57 +228,55 @@ class FixedPoints(NamedTuple):
 
 
 @torch.no_grad()
-def fixed_points(
-    step: Step, starts: Tensor, *, rounds: int = 30, reach: float = 1.0, tolerance: float = 1e-9, apart: float = 1e-5
-) -> FixedPoints:
+def fixed_points(step: Step, starts: Tensor, *, rounds: int = 30, reach: float = 1.0) -> FixedPoints:
     """Return the fixed points that Newton's method finds from `starts` (B, d), each once, by rising first coordinate.
 
     z ← z − (J(z) − I)⁻¹ (step(z) − z)
 
     Stable or not makes no difference to Newton. Steps longer than `reach` are cut to it. A point counts when |step(z) − z| is
-    below `tolerance`; two that lie closer than `apart` count once. What no start leads to is not found: the sum of `index`
+    below 1e-9; two that lie closer than 1e-5 count once. What no start leads to is not found: the sum of `index`
     helps to notice. K may be 0.
     Raises ShapeError, ValueError. Built in notebook 14.
     """
     z = states(starts)
-    whole("rounds", rounds, 1)
-    if not (reach > 0 and tolerance > 0 and apart > 0):
-        raise ValueError(f"reach ({reach!r}), tolerance ({tolerance!r}) and apart ({apart!r}) must be positive.")
+    check_count("rounds", rounds)
+    if not reach > 0:
+        raise ValueError(f"reach is {reach!r}; it must be positive.")
     eye = torch.eye(z.shape[1], dtype=torch.float64)
-    there = []
+    converged = []
     for _ in range(rounds):
         moved, J = push(step, z, eye.expand(len(z), -1, -1))
         change, failed = torch.linalg.solve_ex(eye - J, (moved - z)[..., None])
         change = change[..., 0] / (change[..., 0].norm(dim=1, keepdim=True) / reach).clamp(min=1)
         fine = change.isfinite().all(1) & (failed == 0)
         z, small = (z + change)[fine], change[fine].norm(dim=1) < 1e-12
-        there.append(z[small])
+        converged.append(z[small])
         z = z[~small]
         if not len(z):
             break
-    z = torch.cat([*there, z])
-    z = z[(step(z) - z).norm(dim=1) < tolerance] if len(z) else z
+    z = torch.cat([*converged, z])
+    z = z[(step(z) - z).norm(dim=1) < 1e-9] if len(z) else z
     points = z[torch.from_numpy(np.lexsort(z.T.flip(0).numpy()))]
-    twins = cKDTree(points.numpy()).query_pairs(apart, output_type="ndarray")  # (M, 2), the smaller place first
+    twins = cKDTree(points.numpy()).query_pairs(1e-5, output_type="ndarray")  # (M, 2), the smaller index first
     points = points[torch.from_numpy(~np.isin(np.arange(len(points)), twins[:, 1]))]
     return FixedPoints(points, jacobian(step, points) if len(points) else z.new_zeros(0, *eye.shape))
 
 
 @torch.no_grad()
-def tabulated(step: Step, extent: tuple[float, float, float, float], side: int, *, batch: int = 4096) -> Step:
-    """Return a quick stand-in for a map of the plane: its values on a grid of side², joined by cubic splines.
+def tabulated(step: Step, extent: tuple[float, float, float, float], side: int) -> Step:
+    """Return a fast approximation of a map of the plane: its values on a grid of side², joined by cubic splines.
 
     extent: (left, right, bottom, top). The error falls with the fourth power of the spacing, where the map is smooth; points
-    beyond the border are answered as the nearest point of the border. One evaluation of the stand-in costs well under a
-    microsecond, whatever the map costs. Compare it with the map before you believe it. Raises ValueError.
+    beyond the border are answered as the nearest point of the border. One evaluation costs well under a
+    microsecond, whatever the map costs. Compare it with the map before you rely on it. Raises ValueError.
     """
     left, right, bottom, top = extent
-    whole("side", side, 4)
+    check_count("side", side, 4)
     if not (left < right and bottom < top):
         raise ValueError(f"extent is {extent}; it must be (left, right, bottom, top) with left < right and bottom < top.")
     x, y = torch.linspace(left, right, side, dtype=torch.float64), torch.linspace(bottom, top, side, dtype=torch.float64)
     grid = torch.stack([x.repeat(side), y.repeat_interleave(side)], 1)  # row by row, y rising
-    values = torch.cat([step(part) for part in grid.split(batch)]).double()
+    values = torch.cat([step(part) for part in grid.split(4096)]).double()
     splines = [ndimage.spline_filter(values[:, i].view(side, side).numpy(), order=3, mode="mirror") for i in (0, 1)]
     low, span = np.array([bottom, left]), np.array([top - bottom, right - left])
 
@@ -308,11 +299,11 @@ class Basins(NamedTuple):
 def settle(step: Step, starts: Tensor, sinks: Tensor, *, n: int, radius: float) -> Basins:
     """Return where starts (N, d) end: the first of the sinks (K, d) that the orbit comes closer to than `radius`, within n steps.
 
-    radius must be so small that whoever is that near stays; less than half the distance between any two sinks, at least.
+    radius must be so small that an orbit that is that near stays; less than half the distance between any two sinks, at least.
     Raises ShapeError, ValueError. Built in notebook 14.
     """
     z, sinks = states(starts), states(sinks, "the sinks")
-    whole("n", n, 1)
+    check_count("n", n)
     if sinks.shape[1] != z.shape[1]:
         raise ShapeError(f"starts are {tuple(z.shape)}, but sinks {tuple(sinks.shape)}: they need the same number of dimensions.")
     least = torch.pdist(sinks).min().item() / 2 if len(sinks) > 1 else math.inf
@@ -327,7 +318,7 @@ def settle(step: Step, starts: Tensor, sinks: Tensor, *, n: int, radius: float) 
         left, z = left[~home], z[~home]
         if not len(left) or at == n:
             break
-        z = not_lost(step(z), at + 1)
+        z = check_bounded(step(z), at + 1)
     return Basins(sink, steps)
 
 
@@ -391,10 +382,10 @@ def chaotic_uniform(n: int, size: Sequence[int] | int, generator: torch.Generato
     Computed through the logistic map, since the tent map itself dies in floating point. Starts are drawn from the generator; all
     the rest follows from them. x is kept at or below 1 − 2⁻⁵³, from where it would fall to 0 for good. Raises ValueError.
     """
-    whole("n", n, 1)
+    check_count("n", n)
     shape = (int(size),) if isinstance(size, Integral) else tuple(size)  # type: ignore[arg-type]
     for part in shape:
-        whole("a size", part, 1)
+        check_count("a size", part)
     u0 = torch.rand(shape, generator=generator, dtype=torch.float64).clamp(1e-8, 1 - 1e-8)
     x, found = torch.sin(0.5 * math.pi * u0).square(), []
     for _ in range(n):

@@ -250,7 +250,7 @@ def in_batches(model: nn.Module, tensor: Tensor, batch: int = 500) -> Iterator[T
         yield to_float(tensor[start : start + batch].to(device_of(model)))
 
 
-def rows_of(tensor: Tensor, row: tuple[int, ...], what: str) -> Tensor:
+def rows_of(tensor: Tensor, row: tuple[int | str, ...], what: str) -> Tensor:
     """Return a tensor as it is, once it is (N, *row) with N of 1 or more. Raises ShapeError, saying how one row is passed."""
     if not isinstance(tensor, Tensor):
         raise ShapeError(f"{what} must be a torch tensor, not a {type(tensor).__name__}; torch.from_numpy makes one of an array.")
@@ -259,6 +259,26 @@ def rows_of(tensor: Tensor, row: tuple[int, ...], what: str) -> Tensor:
         alone = "; one alone is passed as it[None]" if found == tuple(row) else ""
         raise ShapeError(f"{what} must be {wanted} with N of 1 or more, but {found} came{alone}.")
     return tensor
+
+
+def checked_images(images: Tensor, shape: tuple[int, ...] | None = None, what: str = "the images") -> Tensor:
+    """Return images as they are, once they are (N, *shape), N of 1 or more, uint8 or in [0, 1]; shape None: any (C, H, W).
+
+    Raises ShapeError, ValueError.
+    """
+    found = tuple(images.shape[1:]) if images.ndim == 4 else ("C", "H", "W")
+    if rows_of(images, shape or found, what).dtype == torch.uint8:
+        return images
+    if not images.is_floating_point():
+        raise ValueError(f"{what} must be uint8 or floats in [0, 1], but they are {images.dtype}.")
+    bad = int((~images.isfinite()).sum())
+    if bad:
+        raise ValueError(f"{what} hold {bad:,} NaN or infinite values.")
+    low, high = images.min().item(), images.max().item()
+    if low < -1e-4 or high > 1 + 1e-4:
+        hint = "Images in [−1, 1] need (x + 1) / 2; logits a sigmoid; floats in [0, 255] x / 255."
+        raise ValueError(f"{what} must lie in [0, 1], but reach from {low:.3g} to {high:.3g}. {hint}")
+    return images
 
 
 def image_batches(model: LatentModel, images: Tensor) -> Iterator[Tensor]:
@@ -278,11 +298,16 @@ def posterior(model: LatentModel, images: Tensor) -> tuple[Tensor, Tensor]:
     return torch.cat([mu.cpu() for mu, _ in parts]), torch.cat([logvar.cpu() for _, logvar in parts])
 
 
+def mean_code(model: LatentModel, x: Tensor) -> Tensor:
+    """Return the code of each image of a batch, (B, Z), with its gradient: z of an autoencoder, mu of a VAE."""
+    code = model.encode(x)
+    return code if isinstance(code, Tensor) else code[0]
+
+
 @torch.no_grad()
 def codes(model: LatentModel, images: Tensor) -> Tensor:
     """Return the code of each image (N, C, H, W), (N, Z): z of an autoencoder, mu of a VAE. Raises ShapeError."""
-    parts = [model.encode(x) for x in image_batches(model, images)]
-    return torch.cat([(part if isinstance(part, Tensor) else part[0]).cpu() for part in parts])
+    return torch.cat([mean_code(model, x).cpu() for x in image_batches(model, images)])
 
 
 @torch.no_grad()

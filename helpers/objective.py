@@ -7,6 +7,7 @@ There is no hidden factor: `recon` is −log p(x|z), `kl` is KL(q(z|x) ‖ N(0, 
 from __future__ import annotations
 
 import math
+from numbers import Integral
 from typing import NamedTuple
 
 import torch
@@ -31,6 +32,12 @@ def same_shape(**tensors: Tensor) -> None:
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if len(set(shapes.values())) > 1:
         raise ShapeError("these must have the same shape: " + ", ".join(f"{name} {shape}" for name, shape in shapes.items()))
+
+
+def check_count(name: str, value: int, least: int = 1) -> None:
+    """Raise ValueError unless a number is whole and not below `least`."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise ValueError(f"{name} is {value!r}; it must be a whole number of {least} or more.")
 
 
 def at_least_float32(x: Tensor) -> Tensor:

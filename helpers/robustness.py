@@ -1,10 +1,10 @@
-"""How far codes and reconstructions move when pictures do: a model and pictures go in, distances per picture come out.
+"""How far codes and reconstructions move when images do: a model and images go in, distances per image come out.
 
 Perturbations are drawn (`noise_stability`, `corrupted`) or chosen (`maximum_damage`, `targeted_attack`: projected gradient within
-a budget, in [0, 1]). `gains` predicts both from the model's Jacobians. `separation`, `robust_radius`, `picture_loss` and
+a budget, in [0, 1]). `gains` predicts both from the model's Jacobians. `separation`, `robust_radius`, `image_loss` and
 `copied_share` measure posteriors, sampled reconstructions and generalization. Distances are squared, summed over latents or
 pixels, and never averaged over them.
-Pictures are (N, C, H, W), uint8 or in [0, 1]; models work on whatever device they are on; results are float32 on the CPU.
+Images are (N, C, H, W), uint8 or in [0, 1]; models work on whatever device they are on; results are float32 on the CPU.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 from typing import NamedTuple
 
 import torch
@@ -22,26 +22,18 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms import functional as transforms
 
+from helpers import models
 from helpers.data import to_float
-from helpers.models import VAE, Autoencoder, Output, codes, decode, device_of, posterior, reparameterize, rows_of
-from helpers.objective import Loss, ShapeError, kl_between, same_shape
+from helpers.models import VAE, LatentModel, codes, decode, device_of, in_batches, mean_code, posterior, reparameterize
+from helpers.objective import Loss, ShapeError, check_count, kl_between, same_shape
 
 NORMS = ("l2", "linf")
-PLACES = ("latent", "recon", "posterior")
+SPACES = ("latent", "recon", "posterior")
 
 
-def checked(images: Tensor, model: Autoencoder | VAE | None = None, what: str = "the pictures") -> Tensor:
-    """Return pictures (N, C, H, W) as floats; raise ShapeError or ValueError unless they fit the model and lie in [0, 1]."""
-    if images.ndim != 4 or not len(images):
-        raise ShapeError(f"{what} must be (N, C, H, W) with N of 1 or more, but they are {tuple(images.shape)}.")
-    if model is not None and tuple(images.shape[1:]) != tuple(model.config.shape):
-        raise ShapeError(f"{what} are {tuple(images.shape[1:])} each, but the model reads {tuple(model.config.shape)}.")
-    x = to_float(images)
-    if not x.isfinite().all():
-        raise ValueError(f"{what} hold NaN or infinity.")
-    if x.min() < 0 or x.max() > 1:
-        raise ValueError(f"{what} must lie in [0, 1], but reach from {x.min():.3g} to {x.max():.3g}; divide bytes by 255.")
-    return x
+def floats(model: LatentModel, images: Tensor, what: str = "the images") -> Tensor:
+    """Return images (N, C, H, W) as floats, once they fit the model and lie in [0, 1]. Raises ShapeError, ValueError."""
+    return to_float(models.checked_images(images, model.config.shape, what))
 
 
 def check_at_least(name: str, value: float, least: float) -> None:
@@ -50,33 +42,27 @@ def check_at_least(name: str, value: float, least: float) -> None:
         raise ValueError(f"{name} is {value!r}; it must be a finite number of {least} or more.")
 
 
-def check_count(name: str, value: int) -> None:
-    """Raise ValueError unless a number is whole and 1 or more."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise ValueError(f"{name} is {value!r}; it must be a whole number of 1 or more.")
-
-
 def check_one_of(name: str, value: str, allowed: Sequence[str]) -> None:
     """Raise ValueError unless a word is one of those allowed."""
     if value not in allowed:
         raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(allowed)}.")
 
 
-# ---- Averages over pictures -------------------------------------------------------------------------------------------------
+# ---- Averages over images -------------------------------------------------------------------------------------------------
 
 
 class MeanInterval(NamedTuple):
-    """A mean over pictures, and the ends of its confidence interval. (`fidelity.Interval` is a bootstrap's.)"""
+    """A mean over images, and the ends of its confidence interval. (`fidelity.Interval` is a bootstrap's.)"""
 
     mean: Tensor
     low: Tensor
     high: Tensor
 
 
-def interval(values: Tensor, level: float = 0.95) -> MeanInterval:
+def mean_interval(values: Tensor, level: float = 0.95) -> MeanInterval:
     """Return the mean over the last axis, and its confidence interval: mean ± t s / √N          (Student's t, N − 1 degrees)
 
-    values: (..., N) with N of 2 or more *independent* values, such as one for each picture (average several draws of one picture
+    values: (..., N) with N of 2 or more *independent* values, such as one for each image (average several draws of one image
     first: they are not independent). Returns three of (...). Raises ValueError. Built in notebook 13.
     """
     n = values.shape[-1] if values.ndim else 0
@@ -106,8 +92,8 @@ def spread(points: Tensor) -> float:
 class Stability:
     """How far noise moves codes and reconstructions.
 
-    sigmas: (S,);  latent, recon: (S, N), E‖z − z̃‖² and E‖x̂ − x̃̂‖² of each picture;  latent_spread, recon_spread: the same between
-    *different* pictures, with which the two `relative_` rows divide: 1 means "as far as another picture".
+    sigmas: (S,);  latent, recon: (S, N), E‖z − z̃‖² and E‖x̂ − x̃̂‖² of each image;  latent_spread, recon_spread: the same between
+    *different* images, with which the two `relative_` rows divide: 1 means "as far as another image".
     """
 
     sigmas: Tensor
@@ -118,20 +104,20 @@ class Stability:
 
     @property
     def relative_latent(self) -> Tensor:
-        """E‖z − z̃‖² over the mean squared distance between the codes of different pictures, (S, N)."""
+        """E‖z − z̃‖² over the mean squared distance between the codes of different images, (S, N)."""
         return self.latent / self.latent_spread
 
     @property
     def relative_recon(self) -> Tensor:
-        """E‖x̂ − x̃̂‖² over the mean squared distance between the reconstructions of different pictures, (S, N)."""
+        """E‖x̂ − x̃̂‖² over the mean squared distance between the reconstructions of different images, (S, N)."""
         return self.recon / self.recon_spread
 
 
 @torch.no_grad()
 def noise_stability(
-    model: Autoencoder | VAE, images: Tensor, sigmas: Sequence[float] | Tensor, generator: torch.Generator, *, draws: int = 4
+    model: LatentModel, images: Tensor, sigmas: Sequence[float] | Tensor, generator: torch.Generator, *, draws: int = 4
 ) -> Stability:
-    """Return how far Gaussian noise on the pictures moves codes and reconstructions.
+    """Return how far Gaussian noise on the images moves codes and reconstructions.
 
     x̃ = x + σ ε, ε ~ N(0, I)          latent: mean over draws of ‖E(x̃) − E(x)‖²          recon: … of ‖D(E(x̃)) − D(E(x))‖²
 
@@ -139,7 +125,7 @@ def noise_stability(
     centred and moves codes far more (`corrupted` clips). Every σ gets the same ε, so that curves are smooth. images: N of 2 or
     more; sigmas: (S,), 0 or more; generator: on the CPU. Raises ShapeError, ValueError. Built in notebook 13.
     """
-    x, row = checked(images, model), torch.as_tensor(sigmas, dtype=torch.float32).reshape(-1)
+    x, row = floats(model, images), torch.as_tensor(sigmas, dtype=torch.float32).reshape(-1)
     if not len(row) or not row.isfinite().all() or (row < 0).any():
         raise ValueError(f"sigmas must be one or more finite numbers of 0 or more, not {row.tolist()}.")
     check_count("draws", draws)
@@ -149,12 +135,12 @@ def noise_stability(
         eps = torch.randn(x.shape, generator=generator).to(x.device)
         for i, sigma in enumerate(row.tolist()):
             moved = codes(model, x + sigma * eps)
-            latent[i] += squares(moved, z) / draws
-            recon[i] += squares(decode(model, moved), x_hat) / draws
+            latent[i] += squared_distances(moved, z) / draws
+            recon[i] += squared_distances(decode(model, moved), x_hat) / draws
     return Stability(row, latent, recon, spread(z), spread(x_hat))
 
 
-def squares(a: Tensor, b: Tensor) -> Tensor:
+def squared_distances(a: Tensor, b: Tensor) -> Tensor:
     """Return ‖a − b‖² of each row, (N,): summed over whatever a row holds."""
     return (a - b).flatten(1).square().sum(1)
 
@@ -162,57 +148,52 @@ def squares(a: Tensor, b: Tensor) -> Tensor:
 # ---- Jacobians --------------------------------------------------------------------------------------------------------------
 
 
-def mean_code(model: Autoencoder | VAE, x: Tensor) -> Tensor:
-    """Return the point that stands for each picture, (B, Z), with its gradient: z of an autoencoder, mu of a VAE."""
-    return model.encode(x)[0] if isinstance(model, VAE) else model.encode(x)
+def encoder_jacobian(model: LatentModel, images: Tensor) -> Tensor:
+    """Return J_E[n, j, i] = ∂z_j / ∂x_i of each image, (N, Z, P) with P = C·H·W, by torch.func (reverse mode: Z passes).
 
-
-def encoder_jacobian(model: Autoencoder | VAE, images: Tensor, *, chunk: int = 16) -> Tensor:
-    """Return J_E[n, j, i] = ∂z_j / ∂x_i of each picture, (N, Z, P) with P = C·H·W, by torch.func (reverse mode: Z passes).
-
-    chunk: pictures at once. Raises ShapeError, ValueError. Built in notebook 13.
+    Raises ShapeError, ValueError. Built in notebook 13.
     """
 
-    def one(picture: Tensor) -> Tensor:
-        return mean_code(model, picture[None])[0]
+    def one(image: Tensor) -> Tensor:
+        return mean_code(model, image[None])[0]
 
-    x = checked(images, model).to(device_of(model))
-    return torch.func.vmap(torch.func.jacrev(one), chunk_size=chunk)(x).flatten(2).detach().cpu()
+    x = floats(model, images).to(device_of(model))
+    return torch.func.vmap(torch.func.jacrev(one), chunk_size=16)(x).flatten(2).detach().cpu()
 
 
-def decoder_jacobian(model: Autoencoder | VAE, z: Tensor, *, chunk: int = 16) -> Tensor:
+def decoder_jacobian(model: LatentModel, z: Tensor) -> Tensor:
     """Return J_D[n, i, j] = ∂x̂_i / ∂z_j at latent points z (N, Z), (N, P, Z), by torch.func (forward mode: Z passes).
 
-    chunk: points at once. Raises ShapeError. Used in notebook 14.
+    Raises ShapeError. Used in notebook 14.
     """
 
     def one(point: Tensor) -> Tensor:
         return model.decode(point[None])[0]
 
-    points = rows_of(z, (model.config.latent,), "latent points")
+    points = models.rows_of(z, (model.config.latent,), "latent points")
     with warnings.catch_warnings():  # forward mode loads a part of torch that warns about another part of torch
         warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=FutureWarning)
         warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=DeprecationWarning)
-        found = torch.func.vmap(torch.func.jacfwd(one), chunk_size=chunk)(points.to(device_of(model)))  # (N, C, H, W, Z)
+        found = torch.func.vmap(torch.func.jacfwd(one), chunk_size=16)(points.to(device_of(model)))  # (N, C, H, W, Z)
     return found.flatten(1, -2).detach().cpu()
 
 
 class Gain(NamedTuple):
-    """How much a linear map J stretches squared lengths: total = ‖J‖_F², worst = ‖J‖₂², for each picture, (N,)."""
+    """How much a linear map J stretches squared lengths: total = ‖J‖_F², worst = ‖J‖₂², for each image, (N,)."""
 
     total: Tensor
     worst: Tensor
 
 
 class Gains(NamedTuple):
-    """The gains of the way from pixels to the code, and of the whole way from pixels to the reconstruction."""
+    """The gains of the map from pixels to the code, and of the map from pixels to the reconstruction."""
 
     latent: Gain
     recon: Gain
 
 
-def gains(model: Autoencoder | VAE, images: Tensor, *, chunk: int = 16) -> Gains:
-    """Return what the Jacobians predict for small perturbations of each picture.
+def gains(model: LatentModel, images: Tensor) -> Gains:
+    """Return what the Jacobians predict for small perturbations of each image.
 
     noise of standard deviation σ:          E‖J η‖² = σ² ‖J‖_F²          (total)
     the worst η with ‖η‖ ≤ ε:          max ‖J η‖² = ε² ‖J‖₂²          (worst)
@@ -220,42 +201,35 @@ def gains(model: Autoencoder | VAE, images: Tensor, *, chunk: int = 16) -> Gains
     for J = J_E and J = J_D J_E, which is never formed: ‖J_D J_E‖_F² = tr(B A) and ‖J_D J_E‖₂² is the largest eigenvalue of B A,
     with A = J_E J_Eᵀ and B = J_Dᵀ J_D, (Z, Z) each. Raises ShapeError, ValueError. Built in notebook 13.
     """
-    J_E, J_D = encoder_jacobian(model, images, chunk=chunk), decoder_jacobian(model, codes(model, images), chunk=chunk)
+    J_E, J_D = encoder_jacobian(model, images), decoder_jacobian(model, codes(model, images))
     A, B = (J_E @ J_E.mT).double(), (J_D.mT @ J_D).double()
     values, vectors = torch.linalg.eigh(B)
-    root = vectors * values.clamp(min=0).sqrt()[:, None] @ vectors.mT  # B^½: root A root is symmetric, with B A's eigenvalues
-    found = [Gain(M.diagonal(dim1=1, dim2=2).sum(1).float(), torch.linalg.eigvalsh(M)[:, -1].float()) for M in (A, root @ A @ root)]
+    half = vectors * values.clamp(min=0).sqrt()[:, None] @ vectors.mT  # B^½: half A half is symmetric, with B A's eigenvalues
+    found = [Gain(M.diagonal(dim1=1, dim2=2).sum(1).float(), torch.linalg.eigvalsh(M)[:, -1].float()) for M in (A, half @ A @ half)]
     return Gains(*found)
 
 
 # ---- Projections ------------------------------------------------------------------------------------------------------------
 
 
-def sizes(eta: Tensor, norm: str) -> Tensor:
+def lengths(eta: Tensor, norm: str) -> Tensor:
     """Return the length of each perturbation (N, ...), (N,): Euclidean for "l2", the largest entry for "linf"."""
-    check_one_of("norm", norm, NORMS)
     return eta.flatten(1).norm(dim=1) if norm == "l2" else eta.flatten(1).abs().amax(1)
 
 
 def projected(proposal: Tensor, x: Tensor, epsilon: float, norm: str) -> Tensor:
-    """Return an allowed image near each proposal: within epsilon of x, and in [0, 1].
+    """Return an allowed image near each proposal (N, C, H, W): within epsilon of x, and in [0, 1].
 
-    linf: clamp to max(x − ε, 0) … min(x + ε, 1), the nearest allowed image. l2: shrink the step to length ε, then clip; what
-    clipped pixels give back is not used, so the result is nearest only where nothing is clipped.
-    proposal, x: (N, C, H, W), x in [0, 1]. Raises ShapeError, ValueError. Built in notebook 13.
+    The step from x is shrunk to length ε (l2) or clamped to ±ε (linf), and the result is clipped.
     """
-    same_shape(proposal=proposal, x=x)
-    check_at_least("epsilon", epsilon, 0)
-    check_one_of("norm", norm, NORMS)
-    if norm == "linf":
-        return torch.minimum(torch.maximum(proposal, (x - epsilon).clamp(min=0)), (x + epsilon).clamp(max=1))
     step = proposal - x
-    length = step.flatten(1).norm(dim=1).view(-1, *[1] * (x.ndim - 1))
-    return (x + step * (epsilon / length.clamp(min=1e-30)).clamp(max=1)).clamp(0, 1)
+    if norm == "linf":
+        return (x + step.clamp(-epsilon, epsilon)).clamp(0, 1)
+    return (x + step * (epsilon / lengths(step, norm).clamp(min=1e-30)).clamp(max=1).view(-1, 1, 1, 1)).clamp(0, 1)
 
 
 def random_start(x: Tensor, epsilon: float, norm: str, generator: torch.Generator) -> Tensor:
-    """Return a random picture on the border of the budget around each x (random direction, or random signs), pulled into [0, 1]."""
+    """Return a random image on the border of the budget around each x (random direction, or random signs), pulled into [0, 1]."""
     noise = torch.randn(x.shape, generator=generator).to(x.device)
     return projected(x + epsilon * steepest(noise, norm), x, epsilon, norm)
 
@@ -264,8 +238,7 @@ def steepest(gradient: Tensor, norm: str) -> Tensor:
     """Return the step of size 1 that a linear function gains most from: g / ‖g‖ for l2, sign(g) for linf; 0 where g is 0."""
     if norm == "linf":
         return gradient.sign()
-    lengths = gradient.flatten(1).norm(dim=1).clamp(min=1e-30)
-    return gradient / lengths.view(-1, *[1] * (gradient.ndim - 1))
+    return gradient / lengths(gradient, norm).clamp(min=1e-30).view(-1, 1, 1, 1)
 
 
 # ---- Attacks ----------------------------------------------------------------------------------------------------------------
@@ -273,7 +246,7 @@ def steepest(gradient: Tensor, norm: str) -> Tensor:
 
 class Attack(NamedTuple):
     """What an attack found: images (N, C, H, W) in [0, 1]; distance (N,), what it made of the distance it was after; before (N,),
-    that distance for the untouched pictures; size (N,), how much of the budget each used."""
+    that distance for the untouched images; size (N,), how much of the budget each used."""
 
     images: Tensor
     distance: Tensor
@@ -288,20 +261,19 @@ def projected_gradient(
     norm: str,
     generator: torch.Generator,
     *,
-    steps: int = 30,
-    restarts: int = 2,
+    steps: int,
+    restarts: int,
 ) -> tuple[Tensor, Tensor]:
-    """Return the pictures that score highest among those within epsilon of x and in [0, 1], and their scores, (N,).
+    """Return the images that score highest among those within epsilon of x and in [0, 1], and their scores, (N,).
 
     x̃ ← P(x̃ + α_k · steepest(∇ score)), α_k = ε (1 − k / steps)          (Madry and others 2018, with a falling step)
 
-    from `restarts` random starts; the best picture ever visited counts, x itself included, so a score never falls. (The gradient
-    of "how far from x" vanishes *at* x, hence random starts.) score: (N, C, H, W) → (N,), each from its own picture only.
+    from `restarts` random starts; the best image ever visited counts, x itself included, so a score never falls. (The gradient
+    of "how far from x" vanishes *at* x, hence random starts.) score: (N, C, H, W) → (N,), each from its own image only.
     Projected gradient finds a lower bound of the worst case, not the worst case. Raises ValueError, also on a score that
     is NaN. Built in notebook 13.
     """
     check_at_least("epsilon", epsilon, 0)
-    check_one_of("norm", norm, NORMS)
     check_count("steps", steps)
     check_count("restarts", restarts)
     best, found = x.clone(), score(x).detach()
@@ -311,7 +283,7 @@ def projected_gradient(
             adversary.requires_grad_()
             now = score(adversary)
             if now.isnan().any():
-                raise ValueError("the score is NaN for some picture; look at the model's codes there.")
+                raise ValueError("the score is NaN for some image; look at the model's codes there.")
             better = now.detach() > found
             best, found = torch.where(better.view(-1, 1, 1, 1), adversary.detach(), best), torch.where(better, now.detach(), found)
             if k < steps:
@@ -326,55 +298,47 @@ def symmetric_kl(here: Sequence[Tensor], there: Sequence[Tensor]) -> Tensor:
     return 0.5 * (kl_between(*here, *there) + kl_between(*there, *here)).float()
 
 
-def place_distance(model: Autoencoder | VAE, x: Tensor, reference: Tensor, on: str) -> Tensor:
-    """Return how far the model holds pictures apart, (B,), with its gradient in x: on "latent", "recon" or "posterior"."""
+def space_distance(model: LatentModel, x: Tensor, reference: Tensor, on: str) -> Tensor:
+    """Return how far the model holds images apart, (B,), with its gradient in x: on "latent", "recon" or "posterior"."""
     if on == "posterior":
         here, there = ([part.cpu() for part in model.encode(one)] for one in (x, reference))  # Apple's devices have no float64
         return symmetric_kl(here, there).to(x.device)
     z, w = mean_code(model, x), mean_code(model, reference)
-    return squares(z, w) if on == "latent" else squares(model.decode(z), model.decode(w))
-
-
-def check_place(model: Autoencoder | VAE, on: str) -> None:
-    """Raise ValueError where a model has nothing to measure `on`."""
-    check_one_of("on", on, PLACES)
-    if on == "posterior" and not isinstance(model, VAE):
-        raise ValueError('an autoencoder has no posterior; measure on="latent" or on="recon".')
+    return squared_distances(z, w) if on == "latent" else squared_distances(model.decode(z), model.decode(w))
 
 
 def attacked(
-    model: Autoencoder | VAE,
+    model: LatentModel,
     images: Tensor,
     targets: Tensor,
     sign: int,
     epsilon: float,
-    norm: str,
     generator: torch.Generator,
+    norm: str,
     on: str,
-    steps: int,
-    restarts: int,
-    batch: int,
+    **search: int,
 ) -> Attack:
-    """Return the attack that raises (sign 1) or lowers (−1) the distance of pictures to targets, a batch at a time."""
-    check_place(model, on)
-    check_count("batch", batch)
-    x, t = checked(images, model), checked(targets, model, "the targets")
-    same_shape(images=x, targets=t)
+    """Return the attack that raises (sign 1) or lowers (−1) the distance of images to targets, a batch at a time."""
+    check_one_of("norm", norm, NORMS)
+    check_one_of("on", on, SPACES)
+    if on == "posterior" and not isinstance(model, VAE):
+        raise ValueError('an autoencoder has no posterior; measure on="latent" or on="recon".')
+    floats(model, images), floats(model, targets, "the targets")
+    same_shape(images=images, targets=targets)
     parts = []
-    for here, there in zip(x.split(batch), t.split(batch), strict=True):
-        here, there = here.to(device_of(model)), there.to(device_of(model))
+    for here, there in zip(in_batches(model, images), in_batches(model, targets), strict=True):
 
         def score(adversary: Tensor, there: Tensor = there) -> Tensor:
-            return sign * place_distance(model, adversary, there, on)
+            return sign * space_distance(model, adversary, there, on)
 
-        found, value = projected_gradient(score, here, epsilon, norm, generator, steps=steps, restarts=restarts)
+        found, value = projected_gradient(score, here, epsilon, norm, generator, **search)
         before = sign * score(here).detach()
-        parts.append([part.cpu() for part in (found, sign * value, before, sizes(found - here, norm))])
+        parts.append([part.cpu() for part in (found, sign * value, before, lengths(found - here, norm))])
     return Attack(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
 
 def maximum_damage(
-    model: Autoencoder | VAE,
+    model: LatentModel,
     images: Tensor,
     epsilon: float,
     generator: torch.Generator,
@@ -383,9 +347,8 @@ def maximum_damage(
     on: str = "latent",
     steps: int = 30,
     restarts: int = 2,
-    batch: int = 500,
 ) -> Attack:
-    """Return the allowed pictures whose code, reconstruction or posterior moves furthest from that of the original.
+    """Return the allowed images whose code, reconstruction or posterior moves furthest from that of the original.
 
     max over ‖x̃ − x‖ ≤ ε, x̃ in [0, 1], of ‖E(x̃) − E(x)‖² (on "latent"), ‖D(E(x̃)) − D(E(x))‖² ("recon"), or the symmetric KL
     divergence of the two posteriors ("posterior", VAEs only: `separation`).          (Kuzina and others 2021, unsupervised attacks)
@@ -394,61 +357,56 @@ def maximum_damage(
     the sum of squares for "l2". Found by `projected_gradient`: a lower bound of the worst case.
     Raises ShapeError, ValueError. Built in notebook 13.
     """
-    return attacked(model, images, images, 1, epsilon, norm, generator, on, steps, restarts, batch)
+    return attacked(model, images, images, 1, epsilon, generator, norm, on, steps=steps, restarts=restarts)
 
 
 def targeted_attack(
-    model: Autoencoder | VAE,
+    model: LatentModel,
     images: Tensor,
     targets: Tensor,
     epsilon: float,
     generator: torch.Generator,
     *,
-    norm: str = "l2",
-    on: str = "latent",
     steps: int = 30,
     restarts: int = 2,
-    batch: int = 500,
 ) -> Attack:
-    """Return the allowed pictures whose code, reconstruction or posterior comes nearest to that of a target picture.
+    """Return the allowed images whose code comes nearest to that of a target image.
 
-    min over ‖x̃ − x‖ ≤ ε, x̃ in [0, 1], of the distances of `maximum_damage`, to targets (N, C, H, W) in place of the originals.
+    min over ‖x̃ − x‖₂ ≤ ε, x̃ in [0, 1], of ‖E(x̃) − E(target)‖², for targets (N, C, H, W).
     (Tabacof and others 2016; Kos and others 2018.) Raises ShapeError, ValueError. Built in notebook 13.
     """
-    return attacked(model, images, targets, -1, epsilon, norm, generator, on, steps, restarts, batch)
+    return attacked(model, images, targets, -1, epsilon, generator, "l2", "latent", steps=steps, restarts=restarts)
 
 
-# ---- Zones instead of points ------------------------------------------------------------------------------------------------
+# ---- Posteriors instead of points -------------------------------------------------------------------------------------------
 
 
 @torch.no_grad()
 def separation(model: VAE, images: Tensor, others: Tensor) -> Tensor:
-    """Return the symmetric KL divergence between the posteriors of pictures in pairs, (N,) nats: distance in widths of the zones.
+    """Return the symmetric KL divergence between the posteriors of images in pairs, (N,) nats: in widths of posteriors.
 
     ½ KL(q(z|x) ‖ q(z|x̃)) + ½ KL(q(z|x̃) ‖ q(z|x))          (a measure of Kuzina and others 2021; here it is half the sum)
 
     With equal widths it is ½ Σ_j (mu_j − mũ_j)² / σ_j². images, others: (N, C, H, W). Raises ShapeError, ValueError.
     Built in notebook 13.
     """
-    check_place(model, "posterior")
     same_shape(images=images, others=others)
-    return symmetric_kl(posterior(model, checked(images, model)), posterior(model, checked(others, model)))
+    return symmetric_kl(posterior(model, floats(model, images)), posterior(model, floats(model, others)))
 
 
 @torch.no_grad()
 def robust_radius(model: VAE, images: Tensor, others: Tensor, generator: torch.Generator, *, draws: int = 100) -> Tensor:
-    """Return the least r for which a VAE is r-robust to the change of each picture into its other, (N,).
+    """Return the least r for which a VAE is r-robust to the change of each image into its other, (N,).
 
     r-robust: P(‖f(x̃) − f(x)‖ ≤ r) > ½, f a *sampled* reconstruction D(mu + σ ε)          (Camuto and others 2021)
 
     so the least r is the median of ‖f(x̃) − f(x)‖ over independent noise in both, here of `draws` draws. With others = images it
     is what the model's own noise does. Not squared. Raises ShapeError, ValueError. Built in notebook 13.
     """
-    check_place(model, "posterior")
     same_shape(images=images, others=others)
     check_count("draws", draws)
-    here, there = posterior(model, checked(images, model)), posterior(model, checked(others, model))
-    gaps = [squares(*(decode(model, reparameterize(*zone, generator)) for zone in (here, there))).sqrt() for _ in range(draws)]
+    here, there = posterior(model, floats(model, images)), posterior(model, floats(model, others))
+    gaps = [squared_distances(*(decode(model, reparameterize(*q, generator)) for q in (here, there))).sqrt() for _ in range(draws)]
     return torch.stack(gaps).median(0).values
 
 
@@ -456,44 +414,40 @@ def robust_radius(model: VAE, images: Tensor, others: Tensor, generator: torch.G
 
 
 @torch.no_grad()
-def picture_loss(model: Autoencoder | VAE, images: Tensor, generator: torch.Generator, *, draws: int = 1, batch: int = 500) -> Loss:
-    """Return loss = recon + kl and its parts for each picture, (N,) nats each: the negative ELBO, averaged over noise draws.
+def image_loss(model: LatentModel, images: Tensor, generator: torch.Generator, *, draws: int = 1) -> Loss:
+    """Return loss = recon + kl and its parts for each image, (N,) nats each: the negative ELBO, averaged over noise draws.
 
     images: (N, C, H, W). `models.evaluate` gives the mean. Raises ShapeError, ValueError. Built in notebook 13.
     """
-    x, parts = checked(images, model), []
     check_count("draws", draws)
-    check_count("batch", batch)
-    for part in x.split(batch):
-        part = part.to(device_of(model))
-        total = torch.zeros(3, len(part), device=part.device)
-        for _ in range(draws):
-            total = total + torch.stack(model.loss(part, noisy_output(model, part, generator))) / draws
-        parts.append(total.cpu())
+    parts = []
+    for x in in_batches(model, floats(model, images)):
+        losses = [torch.stack(model.loss(x, noisy_output(model, x, generator))) for _ in range(draws)]
+        parts.append(torch.stack(losses).mean(0).cpu())
     return Loss(*torch.cat(parts, 1))
 
 
-def noisy_output(model: Autoencoder | VAE, x: Tensor, generator: torch.Generator) -> Output:
-    """Return what a model says of pictures (B, C, H, W), with noise from a generator on the CPU, whatever the model's device."""
+def noisy_output(model: LatentModel, x: Tensor, generator: torch.Generator) -> models.Output:
+    """Return what a model says of images (B, C, H, W), with noise from a generator on the CPU, whatever the model's device."""
     if not isinstance(model, VAE):
         return model(x)
     mu, logvar = model.encode(x)
     eps = torch.randn(mu.shape, generator=generator).to(mu)
-    return Output(model.decoder(mu + torch.exp(0.5 * logvar) * eps), mu, logvar)
+    return models.Output(model.decoder(mu + torch.exp(0.5 * logvar) * eps), mu, logvar)
 
 
 @torch.no_grad()
 def copied_share(samples: Tensor, train: Tensor, held_out: Tensor) -> float:
-    """Return the share of samples nearer to some training picture than to any held-out one: ½ where nothing is copied.
+    """Return the share of samples nearer to some training image than to any held-out one: ½ where nothing is copied.
 
-    train, held_out: equally many pictures of the same kind, (N, C, H, W); samples: (n, C, H, W). A fresh draw of the same data
+    train, held_out: equally many images of the same kind, (N, C, H, W); samples: (n, C, H, W). A fresh draw of the same data
     has no reason to prefer either. (The idea of the test of Meehan, Chaudhuri & Dasgupta 2020, in its simplest form.) Ties
     count half. Raises ShapeError, ValueError. Built in notebook 13.
     """
     same_shape(train=train, held_out=held_out)
     same_shape(samples=samples[:1], train=train[:1])
-    named = {"the samples": samples, "the training pictures": train, "the held-out pictures": held_out}
-    points, old, new = (checked(images, what=what).flatten(1) for what, images in named.items())
+    named = {"the samples": samples, "the training images": train, "the held-out images": held_out}
+    points, old, new = (to_float(models.checked_images(images, what=what)).flatten(1) for what, images in named.items())
     to_old, to_new = torch.cdist(points, old).amin(1), torch.cdist(points, new).amin(1)
     return ((to_old < to_new).double() + 0.5 * (to_old == to_new).double()).mean().item()
 
@@ -516,7 +470,7 @@ def blurred(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
 
 
 def flattened(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
-    """Return x with a share `amount` of each picture's deviation from its own mean grey taken away."""
+    """Return x with a share `amount` of each image's deviation from its own mean grey taken away."""
     middle = x.mean((1, 2, 3), keepdim=True)
     return middle + (1 - amount) * (x - middle)
 
@@ -532,13 +486,13 @@ def shifted(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
     return F.pad(x, (step, 0, 0, 0))[..., : x.shape[3]]
 
 
-def turned(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
-    """Return x turned by `amount` degrees, against the clock; black comes in at the corners."""
+def rotated(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
+    """Return x rotated by `amount` degrees, against the clock; black comes in at the corners."""
     return transforms.rotate(x, amount, interpolation=transforms.InterpolationMode.BILINEAR)
 
 
 def covered(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
-    """Return x with a grey square of round(amount) pixels a side over it, wholly inside, at a random place in each picture."""
+    """Return x with a grey square of round(amount) pixels a side over it, wholly inside, at a random place in each image."""
     side, height, width = round(amount), *x.shape[2:]
     top = torch.randint(0, max(height - side, 0) + 1, (len(x), 1, 1, 1), generator=generator)
     left = torch.randint(0, max(width - side, 0) + 1, (len(x), 1, 1, 1), generator=generator)
@@ -549,13 +503,13 @@ def covered(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
 
 CORRUPTIONS: dict[str, Callable[[Tensor, float, torch.Generator], Tensor]] = {
     "noise": noisy, "salt and pepper": peppered, "blur": blurred, "contrast": flattened, "brightness": brightened,
-    "shift": shifted, "rotation": turned, "occlusion": covered,
+    "shift": shifted, "rotation": rotated, "occlusion": covered,
 }  # fmt: skip
 SHARES = ("contrast", "salt and pepper")
 
 
 def corrupted(images: Tensor, kind: str, amount: float, generator: torch.Generator) -> Tensor:
-    """Return damaged copies of pictures, (N, C, H, W) in [0, 1]; amount 0 changes nothing.
+    """Return damaged copies of images, (N, C, H, W) in [0, 1]; amount 0 changes nothing.
 
     kind and the unit of its amount: noise (standard deviation), salt and pepper (share of pixels), blur (sigma in pixels),
     contrast (share taken away, 0 … 1), brightness (added), shift (pixels to the right), rotation (degrees), occlusion (side of a
@@ -567,5 +521,5 @@ def corrupted(images: Tensor, kind: str, amount: float, generator: torch.Generat
     check_at_least("amount", amount, 0)
     if kind in SHARES and amount > 1:
         raise ValueError(f"amount is {amount!r}; for {kind} it is a share, between 0 and 1.")
-    x = checked(images).cpu()
+    x = to_float(models.checked_images(images)).cpu()
     return CORRUPTIONS[kind](x, amount, generator).clamp(0, 1)

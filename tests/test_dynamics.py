@@ -202,11 +202,11 @@ ROOTS = torch.tensor([[1, 0], [-0.5, 0.75**0.5], [-0.5, -(0.75**0.5)]], dtype=to
 def test_basins_of_newtons_method_turn_into_each_other():
     z = 2 * uniform(2000, 2) - 1
     c, s = -0.5, 0.75**0.5
-    turned = z @ torch.tensor([[c, s], [-s, c]], dtype=torch.float64)  # by 120°: root 0 → 1 → 2 → 0
-    one, other = (dynamics.settle(newton, start, ROOTS, n=60, radius=0.1) for start in (z, turned))
+    rotated = z @ torch.tensor([[c, s], [-s, c]], dtype=torch.float64)  # by 120°: root 0 → 1 → 2 → 0
+    one, other = (dynamics.settle(newton, start, ROOTS, n=60, radius=0.1) for start in (z, rotated))
     assert (one.sink >= 0).double().mean() > 0.99
-    both = (one.sink >= 0) & (other.sink >= 0)
-    assert ((one.sink + 1) % 3 == other.sink)[both].double().mean() > 0.99
+    arrived = (one.sink >= 0) & (other.sink >= 0)
+    assert ((one.sink + 1) % 3 == other.sink)[arrived].double().mean() > 0.99
 
 
 def test_settle_counts_steps_and_those_who_never_arrive():
@@ -292,7 +292,7 @@ BAD = [
     (lambda: dynamics.lyapunov_spectrum(dynamics.henon, START, 10, k=3), ValueError, "2 dimensions"),
     (lambda: dynamics.lyapunov_spectrum(dynamics.henon, START, 10, dt=math.nan), ValueError, "dt"),
     (lambda: dynamics.lyapunov_spectrum(dynamics.henon, START + 9, 50), ValueError, "left for infinity"),
-    (lambda: dynamics.fixed_points(dynamics.henon, START, tolerance=0), ValueError, "must be positive"),
+    (lambda: dynamics.fixed_points(dynamics.henon, START, reach=0), ValueError, "must be positive"),
     (lambda: dynamics.tabulated(dynamics.henon, (1, -1, 0, 1), 20), ValueError, "left < right"),
     (lambda: dynamics.tabulated(dynamics.henon, (0, 1, 0, 1), 3), ValueError, "side is 3"),
     (lambda: dynamics.settle(dynamics.henon, START, torch.zeros(1, 3), n=5, radius=1.0), ShapeError, "same number"),
