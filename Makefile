@@ -40,7 +40,7 @@ report: $(READY)  ## print the size and the language of each notebook, beside th
 
 seeds: $(READY)  ## run all notebooks on drawn seeds 1, 2 and 3: a claim that holds on one seed only fails here
 	@for seed in 1 2 3; do echo "seed $$seed"; \
-		VAE_COURSE_SEED=$$seed $(BIN)/pytest --nbval-lax --numprocesses 2 --dist loadscope notebooks || exit 1; done
+		VAE_COURSE_DATA= VAE_COURSE_SEED=$$seed $(BIN)/pytest --nbval-lax --numprocesses 2 --dist loadscope notebooks || exit 1; done
 
 rehearse: $(READY)  ## run the notebooks with losses of their own as on a GPU, without one, and say what would fail there
 	$(STORED) $(BIN)/python tests/elsewhere.py
