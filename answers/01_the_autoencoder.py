@@ -11,20 +11,20 @@ def pca_reconstruct(x, k):
 
 
 def compression_ratio(n, pixels, latent, bits, decoder_parameters):
-    """01.2: the codes are paid for each picture, the decoder once."""
+    """01.2: the codes count once per image, the decoder once in all."""
     return n * pixels / (n * latent * bits / 8 + 2 * decoder_parameters)
 
 
 def straight_line(z_a, z_b, steps):
     """01.3: weights from 0 to 1 in `steps` values, ends included, so that the first point is z_a and the last z_b.
 
-    Look for glitches around the middle, where the line has left one kind's territory and not yet reached the other's.
+    Look for glitches around the middle, between the codes of two kinds.
     """
     t = torch.linspace(0, 1, steps)[:, None]  # (steps, 1)
     return (1 - t) * z_a + t * z_b
 
 
 def report_test_error(reconstruct, train_x, test_x):
-    """01.4: the training pictures were in the mean. A test error is computed on test pictures alone."""
+    """01.4: the training images were in the mean. A test error is computed on test images alone."""
     difference = test_x - reconstruct(test_x)
     return difference.square().flatten(1).sum(1).mean()

@@ -25,8 +25,8 @@ def log_weights(x, W, s, mu, logvar, eps):
     return log_likelihood + log_prior - Normal(mu, sigma).log_prob(z).sum(-1)
 
 
-def gaussian_hole(mu, logvar):
-    """02.4: total covariance = covariance of the middles + mean of the zones' covariances. A Gaussian sees shifts, and no seams."""
+def aggregate_kl(mu, logvar):
+    """02.4: total covariance = covariance of the means + mean of the posteriors' covariances."""
     m, C = mu.mean(0), torch.cov(mu.T, correction=0) + logvar.exp().mean(0).diag()
     return 0.5 * (C.trace() + m @ m - len(m) - torch.logdet(C))
 

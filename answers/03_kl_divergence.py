@@ -19,21 +19,21 @@ def covering_gaussian(weights, means, sigmas):
     return torch.stack([mean, variance.sqrt()])
 
 
-def pull_of_rent(mu, logvar, beta):
+def kl_gradients(mu, logvar, beta):
     """03.3: the derivatives of ½ (mu² + exp(logvar) − 1 − logvar); expm1 keeps the digits near 0."""
     return beta * torch.stack([mu, 0.5 * torch.expm1(logvar)])
 
 
-def estimated_rent(mu, logvar, log_prior, eps):
-    """03.4: sample the zone, average log q − log p over the samples; the error of a mean is the deviation over √K."""
+def estimated_kl(mu, logvar, log_prior, eps):
+    """03.4: sample the posterior, average log q − log p over the samples; the error of a mean is the deviation over √K."""
     sigma = torch.exp(0.5 * logvar)
     z = mu + sigma * eps  # (K, Z)
     ratio = Independent(Normal(mu, sigma), 1).log_prob(z) - log_prior(z)  # (K,)
     return torch.stack([ratio.mean(), ratio.std() / math.sqrt(len(ratio))])
 
 
-def rent_per_image(mu, logvar):
-    """03.5: divergences of independent coordinates add up; the mean over Z latents divides the rent by Z."""
+def kl_per_image(mu, logvar):
+    """03.5: divergences of independent coordinates add up; the mean over Z latents divides the KL by Z."""
     return 0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum(1)
 
 

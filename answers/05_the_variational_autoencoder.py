@@ -5,12 +5,12 @@ from torch.distributions import Normal
 
 
 def kl_between(mu1, logvar1, mu2, logvar2):
-    """05.1: log of the ratio of widths, plus how far the first zone reaches in units of the second, minus one; halved, summed."""
+    """05.1: log of the ratio of variances, plus variance and squared shift over the second, minus one; halved, summed."""
     reach = (logvar1.exp() + (mu1 - mu2) ** 2) / logvar2.exp()  # (B, Z)
     return 0.5 * (logvar2 - logvar1 + reach - 1).sum(1)
 
 
-def sample_zones(mu, logvar, eps):
+def posterior_samples(mu, logvar, eps):
     """05.2: broadcasting adds the axis K; exp(logvar / 2) is the standard deviation."""
     return mu + torch.exp(0.5 * logvar) * eps
 
@@ -20,7 +20,7 @@ def hidden_beta(pixels, latents, scale):
     return (1 / latents) / (2 * scale / pixels)
 
 
-def sample_and_rent(mu, log_sigma, eps):
+def sample_and_kl(mu, log_sigma, eps):
     """05.4: the head is log σ, so σ² = exp(2 · log σ), log σ² = 2 · log σ. (The course's own heads are log σ², to avoid this.)"""
     z = mu + torch.exp(log_sigma) * eps
     kl = 0.5 * (mu**2 + torch.exp(2 * log_sigma) - 1 - 2 * log_sigma).sum(1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,13 +58,16 @@ def exercise(
     hint: str = "",
     tolerance: float = 1e-4,
     keep: bool = False,
+    typed: bool = False,
+    gradients: bool = False,
     view: Callable[[Callable], Callable] = lambda answer: answer,
 ) -> Callable:
     """Register an exercise as a table, or, without cases, the decorated check, which raises Wrong or StillThere.
 
     An answer that agrees with `right` on all cases is solved. Otherwise the first slip (message: wrong function) that agrees
     with it gives the message; a `bug` (symptom: function) leaves the exercise open. keep: the arguments must not be changed.
-    view: what is compared instead of the results, a function of the answer that returns another function (gradients, say).
+    typed: the type counts. gradients: then those with respect to the first two arguments are compared, too.
+    view: what is compared instead of the results, a function of the answer that returns another function.
     """
     rights = right if isinstance(right, tuple) else (right,)
     slips, bug = slips or {}, bug or {}
@@ -74,21 +78,21 @@ def exercise(
 
     if cases is None:
         return register
-    cases = list(cases)
+    cases, same = list(cases), partial(agree, tolerance=tolerance, keep=keep, typed=typed)
+    views = [(what, view)] + [("the gradients with respect to the first two arguments", lambda f: slopes(view(f)))] * gradients
 
     def check(answer: Callable) -> None:
-        found = [outcome(view(answer), case) for case in cases]
-        wanted = [outcome(view(rights[0]), case) for case in cases]
-        missed = [i for i in range(len(cases)) if not agree(found[i], wanted[i], tolerance, keep)]
-        if not missed:
-            return
-        for where in (range(len(cases)), missed):
-            for named, error in ((bug, StillThere), (slips, Wrong)):
-                for message, wrong in named.items():
-                    if all(agree(found[i], outcome(view(wrong), cases[i]), tolerance, keep) for i in where):
-                        raise error(message)
-        i = missed[0]
-        raise Wrong(reason(found[i], wanted[i], cases[i], what) + (" " + hint if hint else ""))
+        for what, view in views:
+            found, wanted = ([outcome(view(f), case) for case in cases] for f in (answer, rights[0]))
+            missed = [i for i in range(len(cases)) if not same(found[i], wanted[i])]
+            for where in (range(len(cases)), missed) if missed else ():
+                for named, error in ((bug, StillThere), (slips, Wrong)):
+                    for message, wrong in named.items():
+                        if all(same(found[i], outcome(view(wrong), cases[i]), text=True) for i in where):
+                            raise error(message)
+            if missed:
+                i = missed[0]
+                raise Wrong(reason(found[i], wanted[i], cases[i], what, tolerance) + (" " + hint if hint else ""))
 
     return register(check)
 
@@ -124,20 +128,35 @@ def outcome(function: Callable, case: tuple) -> Outcome:
     return Outcome(value, all(torch.equal(a, b) for a, b in zip(given, case, strict=True) if isinstance(a, Tensor)))
 
 
-def agree(one: Outcome, other: Outcome, tolerance: float, keep: bool) -> bool:
-    """Return whether two outcomes are the same: equal results to a tolerance (complex only with complex), or errors of one type."""
+def slopes(answer: Callable) -> Callable:
+    """Return the function of the gradients, stacked, of an answer's sum with respect to its first two arguments."""
+
+    def gradients(*given: Any) -> Tensor:
+        inputs = [x.requires_grad_() for x in given[:2]]
+        total = answer(*given).sum()
+        found = torch.autograd.grad(total, inputs, allow_unused=True) if total.requires_grad else (None, None)
+        return torch.stack([torch.zeros_like(x) if part is None else part for part, x in zip(found, inputs, strict=True)])
+
+    return gradients
+
+
+def agree(one: Outcome, other: Outcome, tolerance: float, keep: bool, typed: bool, text: bool = False) -> bool:
+    """Return whether two outcomes are the same: equal results to a tolerance (complex only with complex), or errors of one type.
+
+    typed: the results' types count. text: the errors' messages count.
+    """
     a, b = one.value, other.value
     if keep and one.kept != other.kept:
         return False
     if not (isinstance(a, Tensor) and isinstance(b, Tensor)):
-        return isinstance(a, Exception) and type(a) is type(b)
-    if a.is_complex() != b.is_complex() or a.shape != b.shape:
+        return isinstance(a, Exception) and type(a) is type(b) and (not text or str(a) == str(b))
+    if a.is_complex() != b.is_complex() or a.shape != b.shape or typed and a.dtype != b.dtype:
         return False
     exact = torch.complex128 if a.is_complex() else torch.float64
     return torch.allclose(a.to(exact), b.to(exact), rtol=tolerance, atol=tolerance, equal_nan=True)
 
 
-def reason(found: Outcome, wanted: Outcome, case: tuple, what: str) -> str:
+def reason(found: Outcome, wanted: Outcome, case: tuple, what: str, tolerance: float) -> str:
     """Return what to tell of a result that is none of the known slips; raise it where it is an error."""
     value, right = found.value, wanted.value
     if isinstance(value, Exception):
@@ -153,7 +172,9 @@ def reason(found: Outcome, wanted: Outcome, case: tuple, what: str) -> str:
     if value.isnan().any():
         return f"{what} holds NaN."
     apart = (value.double() - right.double()).abs().nan_to_num()
-    if not apart.any():
+    if close(value, right, tolerance) and value.dtype != right.dtype:
+        return f"the values are right, but their type is {value.dtype}, not {right.dtype}."
+    if close(value, right, tolerance):
         return f"{what} is right, but you changed what you were given; work on a copy."
     if right.numel() > 6:
         at = tuple(int(i) for i in np.unravel_index(int(apart.argmax()), right.shape))
@@ -182,6 +203,8 @@ def verdict(number: str, answer: Callable) -> Verdict:
     try:
         EXERCISES[number].check(answer)
     except NotImplementedError:
+        if EXERCISES[number].bug:
+            return Verdict("wrong", f"✘ Exercise {number}: your function returns nothing: is a `return` missing?")
         return Verdict("open", f"○ Exercise {number} is waiting for your code.")
     except StillThere as symptom:
         return Verdict("open", f"○ Exercise {number}: the bug is still there. {symptom}")

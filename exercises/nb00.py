@@ -1,64 +1,76 @@
-"""The checks of notebook 00's exercises; each compares an answer with an oracle and says what is wrong with it."""
+"""The exercises of notebook 00: cases, right functions, and wrong ones with what a student is told of them."""
 
-from __future__ import annotations
+from functools import partial
 
 import numpy as np
 import torch
 
-from exercises import StillThere, Wrong, close, exercise, returned
+from exercises import exercise
 
 
-@exercise("00.1", "bytes_to_unit")
-def unit(answer) -> None:
-    """uint8 to float32 in [0, 1], and the given tensor untouched."""
-    images = torch.arange(256, dtype=torch.uint8).reshape(4, 1, 8, 8)
-    before, wanted = images.clone(), images.numpy().astype(np.float32) / 255
-    raw = answer(images)
-    found = returned(lambda given: raw, images, like=wanted, what="the result")
-    if not images.equal(before):
-        raise Wrong("the tensor that was passed in has changed; whoever passed it did not expect that.")
-    if close(found, wanted * 255 / 256, 1e-6):
-        raise Wrong("white is 255, not 256: the brightest pixel must become exactly 1.")
-    if found.max() > 1:
-        raise Wrong(f"the brightest pixel is {found.max():g}; it must be 1.")
-    if not close(found, wanted, 1e-6):
-        raise Wrong("the values are off; 0 must become 0, 51 must become 0.2, 255 must become 1.")
-    middle = torch.arange(51, 103, dtype=torch.uint8).reshape(1, 1, 4, 13)  # neither black nor white in it
-    if not close(returned(answer, middle, like=middle.numpy() / 255, what="the result"), middle.numpy() / 255, 1e-6):
-        raise Wrong("a dark picture must stay dark: divide by 255, whatever the darkest and brightest pixels of the batch are.")
-    if torch.as_tensor(raw).dtype != torch.float32:
-        raise Wrong(f"the values are right, but their type is {torch.as_tensor(raw).dtype}, not torch.float32.")
+def scaled(images):
+    return images.float() / 255
 
 
-@exercise("00.2", "tile")
-def tiling(answer) -> None:
-    """Against blocks put together by NumPy; rows, columns, height and width all differ, so that no two can be confused."""
-    rows, columns, channels, height, width = 2, 3, 3, 4, 5
-    images = torch.arange(rows * columns * channels * height * width).float().reshape(-1, channels, height, width)
-    nested = [[images[r * columns + c].numpy() for c in range(columns)] for r in range(rows)]
-    wanted = np.concatenate([np.concatenate(row, axis=2) for row in nested], axis=1)
-    found = returned(answer, images, rows, columns, like=wanted, what="the sheet")
-    if close(found, wanted):
-        return
-    if close(found, images.reshape(wanted.shape)):
-        raise Wrong(
-            "a reshape alone keeps the order of the numbers in memory. Split into (rows, columns, C, H, W), then permute, then reshape."
-        )
-    by_column = [[images[c * rows + r].numpy() for c in range(columns)] for r in range(rows)]
-    if close(found, np.concatenate([np.concatenate(row, axis=2) for row in by_column], axis=1)):
-        raise Wrong("your pictures run down the columns; they should run along the rows.")
-    raise Wrong("the pixels are not where they belong. After splitting, which axes have to stand next to each other?")
+def stretched(images):
+    return (images.float() - images.min()) / (images.max() - images.min())
 
 
-@exercise("00.3", "channels_last")
-def last(answer) -> None:
-    """Axes moved, not memory reread."""
-    image = torch.arange(3 * 4 * 5).float().reshape(3, 4, 5)
-    wanted = np.moveaxis(image.numpy(), 0, -1)
-    if tuple(torch.as_tensor(answer(image)).shape) == (5, 4, 3):
-        raise Wrong("the channels are last, but height and width have changed places as well.")
-    found = returned(answer, image, like=wanted, what="the picture")
-    if close(found, image.reshape(4, 5, 3)):
-        raise StillThere("Every picture is nine ghosts.")
-    if not close(found, wanted):
-        raise Wrong("pixel (row 0, column 1) should hold image[:, 0, 1], all three channels of that one pixel.")
+def blackened(images):
+    """Return the right result, and leave the images black."""
+    result = scaled(images)
+    images.zero_()
+    return result
+
+
+levels = torch.arange(256, dtype=torch.uint8).reshape(4, 1, 8, 8)
+
+exercise(
+    "00.1",
+    "bytes_to_unit",
+    right=(scaled, lambda images: images.numpy().astype(np.float32) / 255),
+    cases=[(levels,), (levels.flatten()[51:103].reshape(1, 1, 4, 13),)],  # neither black nor white in the second
+    hint="0 must become 0, 51 must become 0.2, 255 must become 1.",
+    typed=True,
+    keep=True,
+    slips={
+        "white is 255, not 256: the brightest pixel must become exactly 1.": lambda images: images.float() / 256,
+        "a dark image must stay dark: divide by 255, whatever the darkest and brightest pixels of the batch are.": stretched,
+        "you changed the tensor that you were given; work on a copy.": blackened,
+        "the values are right, but their type is torch.float64, not torch.float32.": lambda images: images.double() / 255,
+    },
+)
+
+
+def tiled(images, rows, columns, across=2, down=1):
+    strips = [torch.cat(list(part), across) for part in images.split(columns if across == 2 else rows)]
+    return torch.cat(strips, down)
+
+
+def reshaped(images, rows, columns):
+    _, channels, height, width = images.shape
+    return images.reshape(channels, rows * height, columns * width)
+
+
+exercise(
+    "00.2",
+    "tile",
+    right=tiled,
+    cases=[(torch.arange(360.0).reshape(6, 3, 4, 5), 2, 3), (torch.arange(96.0).reshape(8, 1, 3, 4), 4, 2)],
+    hint="After splitting, which axes have to stand next to each other?",
+    slips={
+        "a reshape alone keeps the order of the numbers in memory. "
+        "Split into (rows, columns, C, H, W), then permute, then reshape.": reshaped,
+        "your images run down the columns; they should run along the rows.": partial(tiled, across=1, down=2),
+    },
+)
+
+exercise(
+    "00.3",
+    "channels_last",
+    right=(lambda image: image.permute(1, 2, 0), lambda image: np.moveaxis(image.numpy(), 0, -1)),
+    cases=[(torch.arange(60.0).reshape(3, 4, 5),), (torch.arange(12.0).reshape(1, 6, 2),)],
+    hint="Pixel (row 0, column 1) should hold image[:, 0, 1], all channels of that one pixel.",
+    bug={"Every image is nine ghosts.": lambda image: image.reshape(*image.shape[1:], len(image))},
+    slips={"the channels are last, but height and width have changed places as well.": lambda image: image.permute(2, 1, 0)},
+)

@@ -1,87 +1,120 @@
-"""The checks of notebook 01's exercises; each compares an answer with an oracle and says what is wrong with it."""
-
-from __future__ import annotations
+"""The exercises of notebook 01: cases, right functions, and wrong ones with what a student is told of them."""
 
 import torch
 from sklearn.decomposition import PCA
 
-from exercises import StillThere, Wrong, close, exercise, returned
+from exercises import exercise
 
 
-@exercise("01.1", "pca_reconstruct")
-def pca(answer) -> None:
-    """PCA reconstruction against scikit-learn's, on data whose mean is far from zero."""
-    x = torch.randn(60, 12, generator=torch.Generator().manual_seed(1)) @ torch.diag(torch.arange(12.0)) + 5
-    for k in (1, 3):
-        oracle = PCA(k, svd_solver="full").fit(x.numpy())
-        wanted = torch.from_numpy(oracle.inverse_transform(oracle.transform(x.numpy())))
-        found = returned(answer, x, k, like=wanted, what="the reconstruction")
-        if close(found, wanted, 1e-3):
-            continue
-        vh = torch.linalg.svd(x, full_matrices=False).Vh[:k]
-        if close(found, x @ vh.T @ vh, 1e-3):
-            raise Wrong("you did not subtract the mean before the SVD. PCA's directions are those of the *centred* data.")
-        if close(found + x.mean(0), wanted, 1e-3):
-            raise Wrong("you subtracted the mean, but did not add it back to the reconstruction.")
-        if close(found, x, 1e-3):
-            raise Wrong(f"you returned x itself: only the first k = {k} directions may be kept.")
-        raise Wrong(
-            f"the reconstruction from k = {k} components differs from scikit-learn's. Keep rows :k of Vh, project, and go back."
-        )
+def fitted(x, k):
+    model = PCA(k, svd_solver="full").fit(x.numpy())
+    return model.inverse_transform(model.transform(x.numpy()))
 
 
-@exercise("01.2", "compression_ratio")
-def ratio(answer) -> None:
-    """Bytes before over bytes after, at three sizes."""
-    for n, pixels, latent, bits, weights in ((1, 784, 2, 8, 0), (1000, 784, 2, 8, 0), (50_000, 3072, 64, 16, 700_000)):
-        before, after = n * pixels, n * latent * bits / 8 + 2 * weights
-        found = returned(answer, n, pixels, latent, bits, weights, like=before / after, what="the ratio").item()
-        if abs(found - before / after) < 1e-6 * before / after:
-            continue
-        if abs(found * before / after - 1) < 1e-6:
-            raise Wrong("that is the inverse: the ratio says how many times *smaller* the stored form is, so it is above 1 here.")
-        if weights and abs(found - pixels / (latent * bits / 8)) < 1e-6 * found:
-            raise Wrong("the decoder is missing: it has to be delivered too, at two bytes a weight, once.")
-        if weights and abs(found - before / (n * (latent * bits / 8 + 2 * weights))) < 1e-6 * found:
-            raise Wrong("you deliver the decoder with every picture; it is needed once.")
-        raise Wrong(
-            f"for n={n}, pixels={pixels}, latent={latent}, bits={bits} and {weights} weights yours is {found:.4g}, not {before / after:.4g}."
-        )
+def projected(x, k):
+    v = torch.linalg.svd(x, full_matrices=False).Vh[:k]
+    return x @ v.T @ v
 
 
-@exercise("01.3", "straight_line")
-def line(answer) -> None:
-    """A straight line in any dimension, both ends included."""
-    for size, steps in ((2, 3), (8, 11)):
-        a, b = torch.randn(2, size, generator=torch.Generator().manual_seed(size)).unbind()
-        wanted = torch.stack([a + (b - a) * i / (steps - 1) for i in range(steps)])
-        found = returned(answer, a, b, steps, like=wanted, what="the line")
-        if close(found, wanted, 1e-5):
-            continue
-        if close(found, wanted.flip(0), 1e-5):
-            raise Wrong("your line runs from z_b to z_a.")
-        if not close(found[-1], b, 1e-5):
-            raise Wrong("your line does not end at z_b: both ends are included, so there are steps − 1 gaps between the points.")
-        if not close(found[0], a, 1e-5):
-            raise Wrong("your line does not begin at z_a.")
-        raise Wrong("the ends are right, but the points between them are not evenly spaced.")
+x = torch.randn(60, 12, generator=torch.Generator().manual_seed(1)) @ torch.diag(torch.arange(12.0)) + 5
+
+exercise(
+    "01.1",
+    "pca_reconstruct",
+    right=(fitted, lambda x, k: projected(x - x.mean(0), k) + x.mean(0)),
+    cases=[(x, 1), (x, 3)],
+    what="the reconstruction",
+    hint="Keep rows :k of Vh, project, and go back.",
+    tolerance=1e-3,
+    slips={
+        "you did not subtract the mean before the SVD. PCA's directions are those of the *centred* data.": projected,
+        "you subtracted the mean, but did not add it back to the reconstruction.": lambda x, k: projected(x - x.mean(0), k),
+        "you returned x itself: only the first k directions may be kept.": lambda x, k: x,
+    },
+)
 
 
-@exercise("01.4", "report_test_error")
-def report(answer) -> None:
-    """Held-out means held out: a model that has memorised its training pictures must gain nothing."""
-    train, test = torch.zeros(30, 1, 4, 4), torch.ones(10, 1, 4, 4)
-    wanted = torch.tensor(16 * 0.25)
+def ratio(codes=lambda n, z, bits: n * z * bits / 8, decoder=lambda n, w: 2 * w):
+    return lambda n, p, z, bits, w: n * p / (codes(n, z, bits) + decoder(n, w))
 
-    def half_right(x):  # nearly perfect on the black training pictures, off by a half on the white test pictures
-        return torch.where(x.flatten(1).mean(1)[:, None, None, None] > 0.5, 0.5, 0.1).expand_as(x)
 
-    found = returned(answer, half_right, train, test, like=wanted, what="the error").item()
-    if abs(found - (30 * 0.16 + 10 * 4.0) / 40) < 1e-4:
-        raise StillThere("Each of 10 test pictures is off by 4.0, and it reports 1.12.")
-    if abs(found - 0.25) < 1e-5:
-        raise Wrong(
-            "now the mean runs over the pixels as well. The error is summed over a picture's pixels, then averaged over pictures."
-        )
-    if abs(found - 4.0) > 1e-5:
-        raise Wrong(f"each of the 10 test pictures is off by 4.0, but you report {found:.4g}.")
+exercise(
+    "01.2",
+    "compression_ratio",
+    right=ratio(),
+    cases=[(1, 784, 2, 8, 0), (1000, 784, 2, 8, 0), (50_000, 3072, 64, 16, 700_000)],
+    what="the ratio",
+    slips={
+        "that is the inverse: the ratio says how many times *smaller* the codes are, so it is above 1 here.": (
+            lambda *given: 1 / ratio()(*given)
+        ),
+        "the decoder is missing: it has to be delivered too, at two bytes a weight, once.": ratio(decoder=lambda n, w: 0),
+        "you deliver the decoder with every image; it is needed once.": ratio(decoder=lambda n, w: 2 * w * n),
+        "a weight of the decoder takes two bytes, not one.": ratio(decoder=lambda n, w: w),
+        "a latent number takes `bits` bits, and all sizes are in bytes.": ratio(lambda n, z, bits: n * z * bits),
+    },
+)
+
+
+def line(weights):
+    return lambda a, b, steps: a + (b - a) * weights(steps)[:, None]
+
+
+exercise(
+    "01.3",
+    "straight_line",
+    right=line(lambda steps: torch.linspace(0, 1, steps)),
+    cases=[(*torch.randn(2, size, generator=torch.Generator().manual_seed(size)), steps) for size, steps in ((2, 3), (8, 11))],
+    what="the line",
+    hint="It begins at z_a, ends at z_b, and its points are evenly spaced.",
+    slips={
+        "your line runs from z_b to z_a.": line(lambda steps: torch.linspace(1, 0, steps)),
+        "your line does not end at z_b: both ends are included, so there are steps − 1 gaps between the points.": (
+            line(lambda steps: torch.arange(steps) / steps)
+        ),
+        "your line does not begin at z_a.": line(lambda steps: (torch.arange(steps) + 1) / steps),
+        "the ends are right, but the points between them are not evenly spaced.": (
+            line(lambda steps: torch.linspace(0, 1, steps) ** 2)
+        ),
+    },
+)
+
+
+def memory(x):
+    """Return a dark training image almost as it is, and a bright test image with errors of its own."""
+    return torch.where(x.mean((1, 2, 3), keepdim=True) > 0.5, x.square(), x - 0.01)
+
+
+def errors(reconstruct, x):
+    return (x - reconstruct(x)).square().flatten(1).sum(1)
+
+
+def report(combine):
+    """Return an answer from a combination of the errors of the training and of the test images."""
+    return lambda reconstruct, train, test: combine(errors(reconstruct, train), errors(reconstruct, test))
+
+
+dark, bright = (torch.rand(40, 1, 4, 4, generator=torch.Generator().manual_seed(4)) * 0.4 + less for less in (0.0, 0.6))
+
+exercise(
+    "01.4",
+    "report_test_error",
+    right=report(lambda train, test: test.mean()),
+    cases=[(memory, dark[:n], bright[:m]) for n, m in ((30, 10), (12, 25))],
+    what="the error",
+    hint="Sum over the pixels of a test image, then average over the test images.",
+    bug={"More training images make the test error smaller.": report(lambda train, test: torch.cat([train, test]).mean())},
+    slips={
+        "now the mean runs over the pixels as well. Sum over an image's pixels, then average over images.": (
+            report(lambda train, test: test.mean() / 16)
+        ),
+        "the errors of the training images are still in the sum.": report(
+            lambda train, test: (train.sum() + test.sum()) / len(test)
+        ),
+        "that is the sum over the test images; report their mean.": report(lambda train, test: test.sum()),
+        "that is the error of the training images.": report(lambda train, test: train.mean()),
+        "that is the error of the first test image; report the mean over all of them.": report(lambda train, test: test[0]),
+        "that is the largest error of a test image; report the mean.": report(lambda train, test: test.max()),
+        "that is the median over the test images; report the mean.": report(lambda train, test: test.median()),
+    },
+)

@@ -1,171 +1,273 @@
-"""The checks of notebook 07's exercises; each compares an answer with an oracle and says what is wrong with it."""
-
-from __future__ import annotations
+"""The exercises of notebook 07: cases, right functions, and wrong ones with what a student is told of them."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from exercises import StillThere, Wrong, close, exercise, returned
+from exercises import Wrong, answered, exercise
+from helpers.objective import gaussian_kl
 
 
-def stages_of(channels: int, side: int, widths: tuple[int, ...], kernel: int, stride: int, padding: int) -> torch.Tensor:
-    """Return what PyTorch's own layers say: channels, side and parameters after each stage, (stages, 3)."""
+def by_layers(channels, side, widths, kernel, stride, padding):
+    """Return what PyTorch's own layers say."""
     rows, x = [], torch.zeros(1, channels, side, side)
     for width in widths:
         layer = nn.Conv2d(x.shape[1], width, kernel, stride, padding)
         x = layer(x)
         rows.append([width, x.shape[-1], sum(p.numel() for p in layer.parameters())])
-    return torch.tensor(rows)
+    return rows
 
 
-def parameters_from(channels: int, widths: tuple[int, ...], kernel: int) -> torch.Tensor:
-    """Return each stage's number of parameters if all of them read `channels` channels: a slip, (stages,)."""
-    return torch.tensor([kernel**2 * channels * width + width for width in widths])
+def plan(
+    side_of=lambda n, k, s, p: (n + 2 * p - k) // s + 1, count=lambda k, read, put, side: k * k * read * put + put, chained=True
+):
+    """Return an answer: the next side, the number of parameters, and whether a stage reads what the stage before put out."""
+
+    def conv_plan(channels, side, widths, kernel, stride, padding):
+        rows = []
+        for width in widths:
+            side = side_of(side, kernel, stride, padding)
+            rows.append([width, side, count(kernel, channels, width, side)])
+            channels = width if chained else channels
+        return torch.tensor(rows)
+
+    return conv_plan
 
 
-@exercise("07.1", "conv_plan")
-def plan(answer) -> None:
-    """Against PyTorch's own layers, with sides that do and do not divide."""
-    cases = [((3, 32, (16, 48, 96)), (4, 2, 1)), ((1, 28, (8, 5)), (3, 2, 1)), ((2, 17, (4, 7, 3)), (5, 3, 2))]
-    for (channels, side, widths), layer in cases:
-        wanted = stages_of(channels, side, widths, *layer)
-        found = returned(answer, channels, side, widths, *layer, like=wanted, what="the plan")
-        if close(found, wanted):
-            continue
-        told = f"for pictures {channels}×{side}×{side}, widths {widths} and (kernel, stride, padding) = {layer} "
-        if not close(found[:, 0], wanted[:, 0]):
-            raise Wrong(told + "the first column should be the channels that come out of each stage, which are the widths.")
-        if close(found[:1, 1], wanted[:1, 1] - 1):
-            raise Wrong(told + "your sides are one too small: a window that does not move at all is already one place.")
-        if not close(found[:, 1], wanted[:, 1]):
+exercise(
+    "07.1",
+    "conv_plan",
+    right=(by_layers, plan()),
+    cases=[(3, 32, (16, 48, 96), 4, 2, 1), (1, 28, (8, 5), 3, 2, 1), (2, 17, (4, 7, 3), 5, 3, 2)],
+    what="the plan",
+    hint="A side becomes ⌊(n + 2p − k)/s⌋ + 1, and there are kernel² · channels in · channels out weights and a bias for each out.",
+    slips={
+        "your sides are one too small: a window that does not move at all is already one position.": (
+            plan(lambda n, k, s, p: (n + 2 * p - k) // s)
+        ),
+        "the sides are ⌊(n + 2p − k)/s⌋ + 1, rounded down, each from the side before.": plan(
+            lambda n, k, s, p: -(-(n + 2 * p - k) // s) + 1
+        ),
+        "the biases are missing: one for each channel that comes out.": plan(count=lambda k, read, put, side: k * k * read * put),
+        "you counted the kernel once for every position. It is *shared*: the side does not matter.": (
+            plan(count=lambda k, read, put, side: k * k * read * put * side * side + put)
+        ),
+        "the kernel is a square: kernel² weights for each pair of channels.": plan(
+            count=lambda k, read, put, side: k * read * put + put
+        ),
+        "every stage is counted as if it read the image: it reads what the stage before put out.": plan(chained=False),
+    },
+)
+
+
+class Stage(nn.Module):
+    """A module that runs layers, then a function of (output, input, layers)."""
+
+    def __init__(self, *layers: nn.Module, then=lambda out, x, layers: out):
+        super().__init__()
+        self.layers, self.then = nn.Sequential(*layers), then
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.then(self.layers(x), x, self.layers)
+
+
+def transposed(kernel, padding, extra=0, **then):
+    return lambda read, put: Stage(nn.ConvTranspose2d(read, put, kernel, 2, padding, output_padding=extra), **then)
+
+
+def nearest(x):
+    return nn.functional.interpolate(x, scale_factor=2)
+
+
+@exercise(
+    "07.2",
+    "up_stage",
+    right=(
+        transposed(4, 1),
+        lambda read, put: nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(read, put, 3, padding=1), nn.ReLU()),
+        lambda read, put: nn.Sequential(nn.Conv2d(read, 4 * put, 3, padding=1), nn.PixelShuffle(2)),
+    ),
+    slips={
+        "One short: kernel 3 at stride 2 with padding 1 gives 2n − 1.": transposed(3, 1),
+        "a checkerboard": transposed(3, 1, 1),
+        "should become": lambda read, put: nn.Upsample(scale_factor=2),
+        "should become (2, 5, 8, 8)": lambda read, put: nn.ConvTranspose2d(read, 4, 4, 2, 1),
+        "return an nn.Module, not a Tensor": lambda read, put: torch.zeros(2, 4, 8, 8),
+        "it has no parameters": lambda read, put: Stage(then=lambda out, x, layers: nearest(x[:, :1]).repeat(1, put, 1, 1)),
+        "its output does not depend on its input": transposed(3, 1, 1, then=lambda out, x, layers: out.softmax(1)),
+        "its parameters do not change its output": transposed(4, 1, then=lambda out, x, layers: 0 * out + nearest(x[:, :1])),
+    },
+)
+def doubling(answer) -> None:
+    """Sides double; no place is written more often than another; input and parameters matter."""
+    for read, put in ((6, 4), (3, 5)):
+        with torch.random.fork_rng(devices=[]):
+            module = answered(answer, read, put)
+        if not isinstance(module, nn.Module):
+            raise Wrong(f"return an nn.Module, not a {type(module).__name__}.")
+        for side in (4, 7, 16):
+            given, wanted = (2, read, side, side), (2, put, 2 * side, 2 * side)
+            found = tuple(module(torch.zeros(given)).shape)
+            if found != wanted:
+                hint = " One short: kernel 3 at stride 2 with padding 1 gives 2n − 1." if found[-1] == 2 * side - 1 else ""
+                raise Wrong(f"maps {given} should become {wanted}, but become {found}.{hint}")
+        if not list(module.parameters()):
+            raise Wrong("there is nothing to learn in your stage: it has no parameters.")
+        even, noise = torch.ones(1, read, 16, 16), torch.rand(1, read, 16, 16, generator=torch.Generator().manual_seed(0))
+        flat, rough, other = inner(module, 0.01, even), inner(module, 0.01, noise), inner(module, 0.02, noise)
+        if flat.allclose(rough, atol=1e-6):
             raise Wrong(
-                told + f"the sides are {wanted[:, 1].tolist()}: ⌊(n + 2p − k)/s⌋ + 1, rounded down, each from the side before."
+                "there is nothing to decode in your stage: with all weights equal, its output does not depend on its input."
             )
-        if close(found[:, 2], wanted[:, 2] - wanted[:, 0]):
-            raise Wrong(told + "the biases are missing: one for each channel that comes out.")
-        if close(found[:, 2], (wanted[:, 2] - wanted[:, 0]) * wanted[:, 1] ** 2 + wanted[:, 0]):
-            raise Wrong(told + "you counted the kernel once for every place. It is *shared*: the side does not matter.")
-        if len(widths) > 1 and close(found[:, 2], parameters_from(channels, widths, kernel=layer[0])):
-            raise Wrong(told + "every stage is counted as if it read the picture: it reads what the stage before put out.")
-        raise Wrong(
-            told
-            + f"the parameters are {wanted[:, 2].tolist()}: kernel² · channels in · channels out, and a bias for each channel out."
-        )
-
-
-@exercise("07.2", "up_stage")
-def upwards(answer) -> None:
-    """Sides double; no place is written more often than another; weights do not depend on the side."""
-    torch_state = torch.random.get_rng_state()
-    module = answer(6, 4)
-    if module is None:
-        raise NotImplementedError
-    if not isinstance(module, nn.Module):
-        raise Wrong(f"return an nn.Module, not a {type(module).__name__}.")
-    for side in (4, 7, 16):
-        out = module(torch.zeros(2, 6, side, side))
-        if tuple(out.shape) != (2, 4, 2 * side, 2 * side):
-            hint = " One short: kernel 3 at stride 2 with padding 1 gives 2n − 1." if out.shape[-1] == 2 * side - 1 else ""
+        if rough.allclose(other, atol=1e-6):
+            raise Wrong("there is nothing to learn in your stage: its parameters do not change its output.")
+        if (flat - flat.mean()).abs().max() > 1e-4:
             raise Wrong(
-                f"maps (2, 6, {side}, {side}) should become (2, 4, {2 * side}, {2 * side}), but become {tuple(out.shape)}.{hint}"
+                "a checkerboard: with all weights equal, an even input should give an even output away from the border. "
+                "The kernel should be a multiple of the stride."
             )
-    if not list(module.parameters()):
-        raise Wrong("there is nothing to learn in your stage: it has no parameters.")
-    flat = written_equally(module)
-    torch.random.set_rng_state(torch_state)
-    if not flat:
-        raise Wrong("a checkerboard: with all weights equal, an even input should give an even output away from the border. "
-                    "The kernel should be a multiple of the stride.")  # fmt: skip
 
 
 @torch.no_grad()
-def written_equally(module: nn.Module) -> bool:
-    """Return whether a constant map stays constant, away from the border, when all weights are equal."""
+def inner(module: nn.Module, weight: float, x: Tensor) -> Tensor:
+    """Return the first channel of a module's output away from the border, when all its parameters have one value."""
     for parameter in module.parameters():
-        parameter.fill_(0.01)
-    out = module.eval()(torch.ones(1, 6, 16, 16))[0, 0, 6:-6, 6:-6]
-    return bool((out - out.mean()).abs().max() < 1e-4)
+        parameter.fill_(weight)
+    return module.eval()(x)[0, 0, 6:-6, 6:-6]
 
 
-def some(value) -> torch.Tensor:
-    """Return what an answer has returned as a tensor; raise Wrong where it has returned nothing."""
-    if value is None:
-        raise Wrong("your function returns nothing: is a `return` missing?")
-    return torch.as_tensor(value)
+def images(*shape: int, count: int = 1) -> tuple[Tensor, ...]:
+    return tuple(torch.rand(count, *shape, generator=torch.Generator().manual_seed(shape[-1])))
 
 
-@exercise("07.3", "flatten_pictures")
-def flattened(answer) -> None:
-    """One row a picture, with all of its values in it and nothing else's."""
-    for shape in ((5, 3, 32, 32), (4, 1, 28, 28), (2, 3, 8, 8)):
-        x = torch.rand(shape, generator=torch.Generator().manual_seed(7))
-        rows = some(answer(x.clone()))
-        size = shape[1] * shape[2] * shape[3]
-        if shape == (5, 3, 32, 32) and tuple(rows.shape) == (15, 1024):
-            raise StillThere("Five pictures became 15 rows: each colour channel has a row of its own.")
-        if tuple(rows.shape) != (shape[0], size):
-            raise Wrong(f"{shape[0]} pictures of shape {shape[1:]} should be {(shape[0], size)}, but are {tuple(rows.shape)}.")
-        if not close(rows.sort(1).values, x.flatten(1).sort(1).values):
-            raise Wrong("the shape is right, but a row holds values of several pictures: keep the batch axis first.")
+SHAPES = ((5, 3, 32, 32), (4, 1, 28, 28), (2, 3, 8, 8))
+
+exercise(
+    "07.3",
+    "flatten_images",
+    right=(lambda x: x.flatten(1), lambda x: x.numpy().reshape(len(x), -1)),
+    cases=[images(*shape) for shape in SHAPES],
+    hint="Keep the batch axis first, and the values of an image in their order.",
+    bug={
+        "Five images became 15 rows: each colour channel has a row of its own.": lambda x: x.reshape(-1, 32 * 32),
+    },
+    slips={
+        "the shape is right, but a row holds values of several images: keep the batch axis first.": (
+            lambda x: x.permute(1, 0, 2, 3).reshape(len(x), -1)
+        ),
+        "that is one row for the whole batch; each image should have a row of its own.": torch.flatten,
+        "the rows are sorted; an image is the *places* of its values, too.": lambda x: x.flatten(1).sort(1).values,
+        "the rows run backwards; keep the order.": lambda x: x.flatten(1).flip(1),
+        "the images are in another order than they came in.": lambda x: x.flatten(1).flip(0),
+    },
+)
 
 
-@exercise("07.4", "half_squares_and_kl")
-def one_factor_for_all(answer) -> None:
-    """Digits, colour pictures and small ones: each squared error counts a half, each nat of KL one."""
-    generator = torch.Generator().manual_seed(8)
-    for shape in ((5, 3, 32, 32), (4, 1, 28, 28), (2, 3, 8, 8)):
-        x, x_hat = torch.rand(2, *shape, generator=generator)
-        mu, logvar = torch.randn(2, shape[0], 6, generator=generator)
-        squares, nats = (x - x_hat).square().flatten(1).sum(1), 0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum(1)
-        wanted = (squares / 2 + nats).mean()
-        found = some(answer(x, x_hat, mu, logvar))
-        if found.ndim:
-            raise Wrong(f"the batch's mean is one number, but yours has the shape {tuple(found.shape)}.")
-        if close(found, wanted, 1e-4):
-            continue
-        values, places = x[0].numel(), x.shape[2] * x.shape[3]
-        slips = {
-            "that is the mean over pixels beside the sum over latents; recon has to be a sum over a picture's values.": squares
-            / (2 * values)
-            + nats,
-            "the ½ is missing: a Gaussian of variance 1 pays half of the squared error.": squares + nats,
-            "you multiply the mean by height times width; the channels count, too.": squares * places / (2 * values) + nats,
-            "you average over the latents; KL is a sum over them.": squares / 2 + nats / 6,
-            "sum within a picture, but average over the batch.": (squares / 2 + nats) * len(x),
-            "recon is summed over the batch; average it, as KL is.": squares * len(x) / 2 + nats,
-            "3072 fits CIFAR-10 only: that is again a factor from one data set.": squares * 3072 / (2 * values) + nats,
-        }
-        if close(found, (squares * 784 / (2 * values) + nats).mean(), 1e-4):
-            raise StillThere(
-                f"For pictures of {values} values a squared error counts {784 / values:.3g} times what it should beside a nat of KL."
-            )
-        for reason, value in slips.items():
-            if close(found, value.mean(), 1e-4):
-                raise Wrong(reason)
-        raise Wrong(f"for pictures {shape[1:]} yours is {found.item():.5g}, not {wanted.item():.5g}.")
+def loss(recon=lambda e: e.flatten(1).sum(1) / 2, kl=gaussian_kl, over=lambda x: x.mean(), recon_over=None):
+    """Return an answer: what becomes of the squared differences, of KL, and of the batch."""
+
+    def half_squares_and_kl(x, x_hat, mu, logvar):
+        return (recon_over or over)(recon((x - x_hat) ** 2)) + over(kl(mu, logvar))
+
+    return half_squares_and_kl
 
 
-@exercise("07.5", "picture_error")
-def ranges(answer) -> None:
-    """A perfect reconstruction exists and costs nothing; a wrong one costs, pixel by pixel."""
-    images = torch.randint(8, 248, (3, 3, 6, 6), generator=torch.Generator().manual_seed(9)).to(torch.uint8)
-    logits = torch.logit(images.double() / 255).float()
-    like, zero = torch.zeros(3), torch.zeros(3)
-    half_grey = returned(answer, images, torch.zeros_like(logits), like=like, what="the error")
-    perfect = {"sigmoid": returned(answer, images, logits, like=like, what="the error")}
-    perfect["tanh"] = returned(answer, images, logits / 2, like=like, what="the error")  # tanh(l / 2) = 2 sigmoid(l) − 1
-    perfect["nothing"] = returned(answer, images, images.float() / 255, like=like, what="the error")
-    distance = (images.double() / 255 - 0.5).square().flatten(1).sum(1)
-    if close(perfect["nothing"], zero, 1e-3):
-        raise Wrong("you compare the logits themselves with pixels in [0, 1]; a decoder puts out logits, which need a sigmoid.")
-    if not (close(perfect["sigmoid"], zero, 1e-3) or close(perfect["tanh"], zero, 1e-3)):
-        x = images.double() / 127.5 - 1
-        if close(perfect["sigmoid"], (x - torch.sigmoid(logits)).square().flatten(1).sum(1), 1e-3):
-            raise StillThere("Targets lie in [−1, 1], and a sigmoid never puts out anything below 0.")
-        raise Wrong(
-            "there is still no output that matches the picture. Bring both to one range: [0, 1] with a sigmoid, or [−1, 1] with a tanh."
+def means(values, divided=2.0):
+    """Return the mean over an image's values, times a number of values, over 2."""
+    return lambda e: values(e) / divided * e.mean((1, 2, 3))
+
+
+exercise(
+    "07.4",
+    "half_squares_and_kl",
+    right=(loss(), loss(means(lambda e: e[0].numel()))),
+    cases=[
+        (*images(*shape, count=2), *torch.randn(2, shape[0], 6, generator=torch.Generator().manual_seed(8))) for shape in SHAPES
+    ],
+    what="the loss",
+    bug={
+        "For images of 3072 values a squared error counts 0.255 times what it should beside a nat of KL.": loss(
+            means(lambda e: 784)
         )
-    if not (close(half_grey, distance, 1e-3) or close(half_grey, 4 * distance, 1e-3)):
-        raise Wrong(
-            "the perfect picture now costs nothing, but others cost too little or too much: the squared error, summed over a picture's values."
-        )
+    },
+    slips={
+        "that is the mean over pixels beside the sum over latents; recon has to be a sum over an image's values.": loss(
+            means(lambda e: 1)
+        ),
+        "the ½ is missing: −log p of a Gaussian with variance 1 is half of the squared error.": loss(
+            means(lambda e: e[0].numel(), 1.0)
+        ),
+        "you multiply the mean by height times width; the channels count, too.": loss(means(lambda e: e[0, 0].numel())),
+        "you average over the latents; KL is a sum over them.": loss(kl=lambda *given: gaussian_kl(*given) / 6),
+        "sum within an image, but average over the batch.": loss(over=torch.sum),
+        "recon is summed over the batch; average it, as KL is.": loss(recon_over=torch.sum),
+        "3072 fits CIFAR-10 only: that is again a factor from one data set.": loss(means(lambda e: 3072)),
+        "the batch's mean is one number; you return one for each image.": loss(over=lambda x: x),
+    },
+)
+
+
+def distance(target=lambda v: v, output=torch.sigmoid, of=lambda d: d.square().flatten(1).sum(1)):
+    """Return an answer: targets and outputs as functions of images in [0, 1] and logits, and what becomes of the difference."""
+    return lambda images, logits: of(target(images.float() / 255) - output(logits))
+
+
+def centred(v):
+    return 2 * v - 1
+
+
+def linear(y):
+    return y
+
+
+READINGS = (
+    (torch.logit, 1),
+    (torch.atanh, 1),
+    (linear, 1),
+    (lambda v: torch.atanh(centred(v)), 4),
+    (centred, 4),
+)  # with the error's scale
+
+
+def costs(answer):
+    """Return the function of an answer's least errors over all READINGS of a decoder's output, and of its errors at other images, (2, N)."""
+
+    def seen(images):
+        values = images.float() / 255
+        pairs = [[answered(answer, images, of(v)) for v in (values, values.flip(-1))] for of, _ in READINGS]
+        if any(getattr(error, "shape", None) != values.shape[:1] for pair in pairs for error in pair):
+            raise Wrong(f"the error should be one number for each image, {tuple(values.shape[:1])}.")
+        best = min(range(len(pairs)), key=lambda i: pairs[i][0].sum())
+        return torch.stack([pairs[best][0], pairs[best][1] / READINGS[best][1]])
+
+    return seen
+
+
+exercise(
+    "07.5",
+    "image_error",
+    right=(
+        distance(),
+        distance(centred, torch.tanh),
+        distance(output=linear),
+        distance(centred, linear),
+        distance(output=torch.tanh),
+    ),
+    cases=[(torch.randint(8, 248, (n, 3, 6, 6), generator=torch.Generator().manual_seed(n)).to(torch.uint8),) for n in (3, 4)],
+    view=costs,
+    what="the pair of errors, of the best output and of another,",
+    hint="Bring both to one range: [0, 1] with a sigmoid, or [−1, 1] with a tanh. Then sum the squared error over an image's values.",
+    tolerance=1e-3,
+    bug={"Targets lie in [−1, 1], and a sigmoid never puts out anything below 0.": distance(centred)},
+    slips={
+        "there is still no output that matches the image, and the error should be squared.": (
+            distance(centred, of=lambda d: d.abs().flatten(1).sum(1))
+        ),
+        "a perfect image now costs nothing, but others too little: sum over an image's values, do not average.": (
+            distance(of=lambda d: d.square().flatten(1).mean(1))
+        ),
+        "a perfect image now costs nothing, but the error of others should be squared.": (
+            distance(of=lambda d: d.abs().flatten(1).sum(1))
+        ),
+        "divide the images by 255: a sigmoid reaches 1, and bytes 255.": distance(lambda v: 255 * v),
+    },
+)

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from exercises import Wrong, answered, exercise
+from exercises import exercise
 
 rng = torch.Generator().manual_seed(8)
 
@@ -94,18 +94,6 @@ def mixed(a, b, t):
     return (1 - t) * a.float() + t * b.float()
 
 
-def with_kind(answer):
-    """Return a function of the levels of an answer, and of whether it is uint8."""
-
-    def levels(a, b, t):
-        value = answered(answer, a, b, t)
-        if not isinstance(value, torch.Tensor) or value.shape != a.shape:
-            raise Wrong(f"the image should be a tensor {tuple(a.shape)}.")
-        return torch.stack([value.double(), torch.full(a.shape, value.dtype == torch.uint8).double()])
-
-    return levels
-
-
 bytes_ = torch.arange(256, dtype=torch.uint8)
 
 exercise(
@@ -114,7 +102,7 @@ exercise(
     right=lambda *given: mixed(*given).round().to(torch.uint8),
     cases=[(bytes_.repeat(1, 256, 1), bytes_[:, None].repeat(1, 1, 256), t / 3) for t in range(4)],  # no half among the results
     hint="It should be (1 - t) a + t b, rounded.",
-    view=with_kind,
+    typed=True,
     keep=True,
     bug={"Where the second image is darker than the first, pixels flash.": lambda a, b, t: a + (t * (b - a)).to(torch.uint8)},
     slips={
