@@ -7,6 +7,7 @@ Inception; the numbers of two networks cannot be compared.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -76,6 +77,23 @@ class FeatureNetwork(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return logits (B, outputs) for images x (B, C, H, W) in [0, 1]."""
         return self.head(self.features(x))
+
+
+class Features(Tensor):
+    """Features (N, F) of images that know the name of their network; so do rows of them, while all else is a plain tensor."""
+
+    network = ""
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
+
+    def __getitem__(self, rows: Any) -> Tensor:
+        return named(super().__getitem__(rows), self.network)
+
+
+def named(features: Tensor, network: str) -> Features:
+    """Return features that know the name of their network."""
+    found = features.as_subclass(Features)
+    found.network = network
+    return found
 
 
 def shifted_and_mirrored(x: Tensor, noise: torch.Generator) -> Tensor:

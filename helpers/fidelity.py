@@ -1,6 +1,6 @@
-"""How good pictures are: sets of pictures go in, and out comes how alike they are, one by one or as distributions.
+"""How good images are: sets of images go in, and out comes how alike they are, one by one or as distributions.
 
-`ssim` compares pictures in pairs. `frechet_distance` (FID's formula), `kernel_distance` (KID's) and `precision_recall` compare two
+`ssim` compares images in pairs. `frechet_distance` (FID's formula), `kernel_distance` (KID's) and `precision_recall` compare two
 sets in the features of a network; `inception_score` looks at one set through a classifier. The network is always named in the
 result: numbers from different networks cannot be compared. `bootstrap` puts an interval around any of them.
 """
@@ -18,47 +18,52 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 from helpers import pretrained
 from helpers.data import to_float
-from helpers.features import FeatureNetwork
-from helpers.models import in_batches
-from helpers.objective import ShapeError, same_shape
+from helpers.features import FeatureNetwork, named
+from helpers.models import checked_images, in_batches
+from helpers.objective import ShapeError, check_count, same_shape
 
 
 def ssim(x: Tensor, y: Tensor) -> Tensor:
-    """Return the structural similarity of pictures x and y in pairs, (B,): 1 for equal pictures, about 0 for unrelated ones.
+    """Return the structural similarity of images x and y in pairs, (B,): 1 for equal images, about 0 for unrelated ones.
 
     The mean over 11×11 Gaussian windows (sigma 1.5) of
     (2 m_x m_y + c1)(2 s_xy + c2) / ((m_x² + m_y² + c1)(s_x² + s_y² + c2))          c1 = 0.01², c2 = 0.03²
     where m, s² and s_xy are a window's means, variances and covariance.          (Wang, Bovik, Sheikh & Simoncelli 2004)
-    Only windows that lie inside the picture count, as in that paper and in scikit-image (torchmetrics' mean has a reflected rim).
+    Only windows that lie inside the image count, as in that paper and in scikit-image (torchmetrics' mean has a reflected rim).
 
     x, y: (B, C, H, W), uint8 or in [0, 1], with sides of 11 or more. The range is always that of [0, 1], never the batch's.
-    Raises ShapeError. Built in notebook 12; first used in notebook 07.
+    Raises ShapeError, and ValueError outside it. Built in notebook 12; first used in notebook 07.
     """
     same_shape(x=x, y=y)
     if x.ndim != 4 or min(x.shape[2:]) < 11:
-        raise ShapeError(f"ssim needs pictures (B, C, H, W) with sides of 11 or more; yours are {tuple(x.shape)}.")
-    pair = to_float(x), to_float(y)
+        raise ShapeError(f"ssim needs images (B, C, H, W) with sides of 11 or more; yours are {tuple(x.shape)}.")
+    pair = to_float(checked_images(x)), to_float(checked_images(y))
     _, full = structural_similarity_index_measure(*pair, data_range=1.0, reduction="none", return_full_image=True)
     return full[..., 5:-5, 5:-5].flatten(1).mean(1)
 
 
 class FewImagesWarning(UserWarning):
-    """There are fewer pictures than feature dimensions, so that a covariance is singular and a Fréchet distance far too large."""
+    """There are fewer images than feature dimensions, so that a covariance is singular and a Fréchet distance far too large."""
+
+
+def both_sizes(images: tuple[int, int]) -> str:
+    """Return words for how many images two sets have."""
+    return f"{images[0]:,} against {images[1]:,} images"
 
 
 class Distance(NamedTuple):
-    """A distance between two sets of pictures, the network whose features it was taken in, and how many pictures there were."""
+    """A distance between two sets of images, the network whose features it was taken in, and how many images there were."""
 
     value: float
     features: str
     images: tuple[int, int]
 
     def __repr__(self) -> str:
-        return f"{self.value:.2f} in the features of {self.features} ({self.images[0]:,} against {self.images[1]:,} pictures)"
+        return f"{self.value:.2f} in the features of {self.features} ({both_sizes(self.images)})"
 
 
 class KernelDistance(NamedTuple):
-    """A mean over subsets of a kernel distance, the subsets' standard deviation, the network, and how many pictures there were."""
+    """A mean over subsets of a kernel distance, the subsets' standard deviation, the network, and how many images there were."""
 
     value: float
     std: float
@@ -66,12 +71,12 @@ class KernelDistance(NamedTuple):
     images: tuple[int, int]
 
     def __repr__(self) -> str:
-        sets = f"{self.images[0]:,} against {self.images[1]:,} pictures"
-        return f"{self.value:.4f} ± {self.std:.4f} (std of subsets) in the features of {self.features} ({sets})"
+        value = f"{self.value:.4f} ± {self.std:.4f} (std of subsets)"
+        return f"{value} in the features of {self.features} ({both_sizes(self.images)})"
 
 
 class Coverage(NamedTuple):
-    """Precision, recall (shares, 0 to 1), the network whose features they were taken in, and how many pictures there were."""
+    """Precision, recall (shares, 0 to 1), the network whose features they were taken in, and how many images there were."""
 
     precision: float
     recall: float
@@ -79,12 +84,12 @@ class Coverage(NamedTuple):
     images: tuple[int, int]
 
     def __repr__(self) -> str:
-        sets = f"{self.images[0]:,} against {self.images[1]:,} pictures"
-        return f"precision {self.precision:.3f}, recall {self.recall:.3f} in the features of {self.features} ({sets})"
+        value = f"precision {self.precision:.3f}, recall {self.recall:.3f}"
+        return f"{value} in the features of {self.features} ({both_sizes(self.images)})"
 
 
 class ClassScore(NamedTuple):
-    """An Inception-style score, its standard deviation over splits, the classifier, and how many pictures there were."""
+    """An Inception-style score, its standard deviation over splits, the classifier, and how many images there were."""
 
     value: float
     std: float
@@ -92,7 +97,7 @@ class ClassScore(NamedTuple):
     images: int
 
     def __repr__(self) -> str:
-        return f"{self.value:.2f} ± {self.std:.2f} (std of splits) by the classes of {self.features} ({self.images:,} pictures)"
+        return f"{self.value:.2f} ± {self.std:.2f} (std of splits) by the classes of {self.features} ({self.images:,} images)"
 
 
 class Interval(NamedTuple):
@@ -108,22 +113,22 @@ class Interval(NamedTuple):
         return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
 
 
-# One set of pictures, by frequency
+# One set of images, by frequency
 
 
 def radial_power(images: Tensor) -> Tensor:
-    """Return how much power pictures (N, C, H, H) have at each spatial frequency, averaged over pictures: (H // 2 + 1,).
+    """Return how much power images (N, C, H, H) have at each spatial frequency, averaged over images: (H // 2 + 1,).
 
-    P_r = 1 / H² Σ_{round |k| = r} |F[w (x − mean)]_k|², summed over channels      r: waves per picture; F: discrete Fourier
+    P_r = 1 / H² Σ_{round |k| = r} |F[w (x − mean)]_k|², summed over channels      r: waves per image; F: discrete Fourier
 
     w: a Hann window on both axes, which fades the border out, where a Fourier transform lets left meet right; the mean colour of
-    each picture is taken away before. The last ring holds everything from H // 2 on, corners included, so that by Parseval's
+    each image is taken away before. The last ring holds everything from H // 2 on, corners included, so that by Parseval's
     theorem the rings add up to the squared values of w (x − mean). images: uint8 or floats, differences and noise too; H ≥ 4.
     Raises ShapeError, and ValueError on NaN. Built in notebook 15; an early form is in notebook 07.
     """
     if images.ndim != 4 or images.shape[2] != images.shape[3] or images.shape[3] < 4 or not len(images):
-        raise ShapeError(f"radial_power needs square pictures (N, C, H, H), sides of 4 or more; yours are {tuple(images.shape)}.")
-    x, side = finite(to_float(images), "the pictures"), images.shape[3]
+        raise ShapeError(f"radial_power needs square images (N, C, H, H), sides of 4 or more; yours are {tuple(images.shape)}.")
+    x, side = finite(to_float(images), "the images"), images.shape[3]
     window = torch.hann_window(side)
     waves = torch.fft.fft2((x - x.mean((2, 3), keepdim=True)) * window * window[:, None])
     power = waves.abs().square().mean(0).sum(0) / side**2  # (H, H)
@@ -142,18 +147,25 @@ def gaussian_frechet(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -
 
     mean: (F,); cov: (F, F), symmetric. The last trace is the sum of the singular values of cov2^½ cov1^½, because
     (cov1^½ cov2 cov1^½) has the eigenvalues of cov1 cov2: no complex root is taken, and singular covariances are welcome.
-    Raises ShapeError, and ValueError on NaN or infinity. Built in notebook 12.
+    Raises ShapeError, and ValueError on NaN, infinity or a negative variance. Built in notebook 12.
     """
     same_shape(mean1=mean1, mean2=mean2)
     same_shape(cov1=cov1, cov2=cov2)
+    if mean1.ndim != 1 or cov1.shape != (len(mean1), len(mean1)):
+        raise ShapeError(f"means (F,) and covariances (F, F) are needed; yours are {tuple(mean1.shape)}, {tuple(cov1.shape)}.")
     mean1, cov1, mean2, cov2 = (finite(part.double(), "a mean or covariance") for part in (mean1, cov1, mean2, cov2))
     overlap = torch.linalg.svdvals(root(cov2) @ root(cov1)).sum()
     return (mean1 - mean2).square().sum() + cov1.trace() + cov2.trace() - 2 * overlap
 
 
 def root(covariance: Tensor) -> Tensor:
-    """Return the symmetric square root (F, F) of a covariance; eigenvalues that rounding made negative count as 0."""
+    """Return the symmetric square root (F, F) of a covariance; eigenvalues that rounding made negative count as 0.
+
+    Raises ValueError when one is more negative than rounding makes it.
+    """
     values, vectors = torch.linalg.eigh(covariance)
+    if values[0] < -1e-5 * values.abs().max():
+        raise ValueError(f"this is no covariance: its variance in some direction is {values[0].item():.3g}, below 0.")
     return (vectors * values.clamp(min=0).sqrt()) @ vectors.T
 
 
@@ -163,7 +175,7 @@ def moments(features: Tensor) -> tuple[Tensor, Tensor]:
     return features.mean(0), torch.cov(features.T).reshape(features.shape[1], features.shape[1])
 
 
-# Pictures become features
+# Images become features
 
 
 def finite(values: Tensor, what: str) -> Tensor:
@@ -174,40 +186,35 @@ def finite(values: Tensor, what: str) -> Tensor:
     return values
 
 
-def pictures(images: Tensor, shape: tuple[int, int, int], features: str) -> Tensor:
-    """Return pictures as they are. Raises ShapeError or ValueError when a network cannot read them, or should not."""
-    if images.ndim != 4 or tuple(images.shape[1:]) != shape or not len(images):
-        raise ShapeError(f"{features} reads pictures (N, {', '.join(map(str, shape))}); these are {tuple(images.shape)}.")
-    if images.dtype == torch.uint8:
-        return images
-    if not images.is_floating_point():
-        raise ValueError(f"pictures must be uint8 or floats in [0, 1]; these are {images.dtype}.")
-    low, high = (value.item() for value in finite(images, "the pictures").aminmax())
-    if low < -1e-4 or high > 1 + 1e-4:
-        hint = "Pictures in [−1, 1] want (x + 1) / 2; logits want a sigmoid; floats in [0, 255] want x / 255."
-        raise ValueError(f"the pictures must lie in [0, 1]; these reach from {low:.3g} to {high:.3g}. {hint}")
-    return images
-
-
 @torch.no_grad()
 def features_of(network: FeatureNetwork, images: Tensor) -> Tensor:
-    """Return a feature network's features (N, F) of pictures (N, C, H, W), uint8 or in [0, 1], on the CPU."""
+    """Return a feature network's features (N, F) of images (N, C, H, W), uint8 or in [0, 1], on the CPU."""
     return torch.cat([network.features(x).cpu() for x in in_batches(network, images)])
 
 
 def to_features(images: Tensor, features: str = "cifar10_features") -> Tensor:
-    """Return the features (N, F) float32 of pictures in a network named `features`: take them once, measure many times.
+    """Return the features (N, F) float32 of images in a network named `features`: compute them once, measure many times.
 
     images: (N, C, H, W), uint8 or in [0, 1], in the shape that the network reads; or features (N, F), which come back as they are.
-    features: the name of a shipped network. Raises ShapeError, ValueError; DataError on an unknown name.
+    features: the name of a shipped network. Raises ShapeError, ValueError (also on features that know of another network);
+    DataError on an unknown name.
     """
     if images.ndim == 2:
-        return finite(images.cpu(), "the features")
-    network = measuring(features)
-    return finite(features_of(network, pictures(images, network.config.shape, features)), "the features")
+        check_network(images, features)
+        return finite(images, "the features").cpu()
+    network = feature_network(features)
+    return named(finite(features_of(network, checked_images(images, network.config.shape)), "the features"), features)
 
 
-def measuring(features: str) -> FeatureNetwork:
+def check_network(given: Tensor, features: str) -> None:
+    """Raise ValueError when features know the name of their network and it is not `features`."""
+    network = getattr(given, "network", "") or features
+    if network != features:
+        told = f"these are features of {network}, but those of {features} were asked for"
+        raise ValueError(f"{told}: numbers of two networks cannot be compared. (features={network!r} names theirs.)")
+
+
+def feature_network(features: str) -> FeatureNetwork:
     """Return a shipped feature network. Raises DataError on an unknown name, ValueError on that of a model of images."""
     network = pretrained.load(features)
     if not isinstance(network, FeatureNetwork):
@@ -215,38 +222,38 @@ def measuring(features: str) -> FeatureNetwork:
     return network
 
 
-def both(images: Tensor, reference: Tensor | None, features: str, least: int = 2) -> tuple[Tensor, Tensor]:
-    """Return the features (N, F), (M, F) of pictures and of what they are held against; None stands for the shipped real ones."""
+def feature_pair(images: Tensor, reference: Tensor | None, features: str, least: int = 2) -> tuple[Tensor, Tensor]:
+    """Return the features (N, F), (M, F) of images and of their reference; None stands for the shipped features of real images."""
     here = to_features(images, features)
     there = pretrained.reference(features) if reference is None else to_features(reference, features)
     if here.shape[1] != there.shape[1]:
         raise ShapeError(f"the features have {here.shape[1]} and {there.shape[1]} dimensions: they come from different networks.")
     if len(here) < least or len(there) < least:
-        raise ShapeError(f"this needs {least} or more pictures in each set; these are {len(here)} and {len(there)}.")
+        raise ShapeError(f"this needs {least} or more images in each set; these are {len(here)} and {len(there)}.")
     if not (there.amax(0) - there.amin(0)).any():
-        raise ValueError("the reference pictures all have the same features: there is no distribution to compare with.")
+        raise ValueError("the reference images all have the same features: there is no distribution to compare with.")
     return here, there
 
 
-# Two sets of pictures
+# Two sets of images
 
 
 def frechet_distance(images: Tensor, reference: Tensor | None = None, features: str = "cifar10_features") -> Distance:
-    """Return the squared Fréchet distance between two sets of pictures in a named network's features.
+    """Return the squared Fréchet distance between two sets of images in a named network's features.
 
     The formula is FID's (`gaussian_frechet`). Unless the features are Inception's the number is not an FID: it is comparable only
-    with others from the same network, and from about as many pictures, because few pictures make it larger (by about c / N).
+    with others from the same network, and from about as many images, because few images make it larger (by about c / N).
     images, reference: (N, C, H, W), uint8 or in [0, 1], or their features (N, F) from `to_features`; reference None: the real
-    held-out pictures whose features ship with the network. Warns (FewImagesWarning) when a set has fewer pictures than the
-    features have dimensions. A generator of one picture only has covariance 0 and a finite distance; such a reference is refused.
+    held-out images whose features ship with the network. Warns (FewImagesWarning) when a set has fewer images than the
+    features have dimensions. A generator of one image only has covariance 0 and a finite distance; such a reference is refused.
     Raises ShapeError, ValueError. Built in notebook 12; first used in notebook 07.
     """
-    here, there = both(images, reference, features)
+    here, there = feature_pair(images, reference, features)
     fewest, dimensions = min(len(here), len(there)), here.shape[1]
     if fewest < dimensions:
         warnings.warn(
-            f"{fewest:,} pictures, but {dimensions:,} feature dimensions: a covariance is singular, and the Fréchet distance "
-            f"comes out far too large. Use {10 * dimensions:,} pictures or more, or kernel_distance, which is unbiased.",
+            f"{fewest:,} images, but {dimensions:,} feature dimensions: a covariance is singular, and the Fréchet distance "
+            f"comes out far too large. Use {10 * dimensions:,} images or more, or kernel_distance, which is unbiased.",
             FewImagesWarning,
             stacklevel=2,
         )
@@ -260,10 +267,12 @@ def frechet_to(reference: Tensor) -> Callable[[Tensor], float]:
     The reference's root is taken once, and the overlap is Σ √λ of root · cov · root: for bootstraps and curves, where the same
     reference is met hundreds of times. Agrees with `gaussian_frechet` to about seven digits. Built in notebook 12.
     """
-    mean, cov = moments(reference)
+    (mean, cov), network = moments(reference), getattr(reference, "network", "")
     half = root(cov)
 
     def distance(features: Tensor) -> float:
+        if network:
+            check_network(features, network)
         here, spread = moments(features)
         overlap = torch.linalg.eigvalsh(half @ spread @ half).clamp(min=0).sqrt().sum()
         return ((here - mean).square().sum() + spread.trace() + cov.trace() - 2 * overlap).item()
@@ -272,7 +281,7 @@ def frechet_to(reference: Tensor) -> Callable[[Tensor], float]:
 
 
 class Extrapolation(NamedTuple):
-    """A distance extrapolated to infinitely many pictures, the network, and the points that the line was fitted to."""
+    """A distance extrapolated to infinitely many images, the network, and the points that the line was fitted to."""
 
     value: float
     features: str
@@ -280,24 +289,20 @@ class Extrapolation(NamedTuple):
     values: tuple[float, ...]
 
 
-def frechet_at_infinity(
-    images: Tensor, reference: Tensor | None = None, features: str = "cifar10_features", *, points: int = 8, seed: int = 0
-) -> Extrapolation:
-    """Return the squared Fréchet distance extrapolated to infinitely many pictures: the intercept of a line in 1 / N.
+def frechet_at_infinity(images: Tensor, reference: Tensor | None = None, features: str = "cifar10_features") -> Extrapolation:
+    """Return the squared Fréchet distance extrapolated to infinitely many images: the intercept of a line in 1 / N.
 
     d²(N) ≈ d²(∞) + c / N          (Chong & Forsyth 2020)
 
-    Fitted by least squares, weighted by N, over `points` sizes, even in 1 / N, from a fifth of the pictures to all; smaller sizes
-    are averages over disjoint parts. The reference keeps its size, so the bias that is due to it stays. Needs ten pictures a
+    Fitted by least squares, weighted by N, over eight sizes, even in 1 / N, from a fifth of the images to all; smaller sizes
+    are averages over disjoint parts. The reference keeps its size, so the bias that is due to it stays. Needs ten images a
     feature dimension; with fewer, the terms in 1 / N² show. Otherwise as `frechet_distance`. Built in notebook 12.
     """
-    here, there = both(images, reference, features)
-    if points < 2:
-        raise ShapeError(f"points is {points}; a line needs two or more.")
+    here, there = feature_pair(images, reference, features)
     if len(here) < 10 * here.shape[1]:
-        raise ShapeError(f"the line in 1 / N needs {10 * here.shape[1]:,} pictures (ten a dimension); these are {len(here):,}.")
-    distance, order = frechet_to(there), torch.randperm(len(here), generator=torch.Generator().manual_seed(seed))
-    shares = 1 / torch.linspace(5, 1, points, dtype=torch.float64)
+        raise ShapeError(f"the line in 1 / N needs {10 * here.shape[1]:,} images (ten a dimension); these are {len(here):,}.")
+    distance, order = frechet_to(there), torch.randperm(len(here), generator=torch.Generator().manual_seed(0))
+    shares = 1 / torch.linspace(5, 1, 8, dtype=torch.float64)
     sizes = [int(len(here) * share) for share in shares]
     values = []
     for size in sizes:
@@ -333,19 +338,16 @@ def kernel_distance(
     features: str = "cifar10_features",
     *,
     subsets: int = 100,
-    size: int = 1000,
-    seed: int = 0,
 ) -> KernelDistance:
-    """Return the kernel distance between two sets of pictures: KID's formula, in a named network's features.
+    """Return the kernel distance between two sets of images: KID's formula, in a named network's features.
 
-    The mean and the standard deviation of `kernel_mmd` over `subsets` pairs of random subsets of `size` pictures each, drawn
+    The mean and the standard deviation of `kernel_mmd` over `subsets` pairs of random subsets of 1,000 images each, drawn
     without replacement (Bińkowski et al. 2018). A smaller set makes the subsets as small as it is; the mean stays unbiased.
     images, reference, errors: as `frechet_distance`. Built in notebook 12.
     """
-    here, there = both(images, reference, features)
-    size, generator = min(size, len(here), len(there)), torch.Generator().manual_seed(seed)
-    if subsets < 1 or size < 2:
-        raise ShapeError(f"one or more subsets of two or more pictures are needed; asked for {subsets} of {size}.")
+    here, there = feature_pair(images, reference, features)
+    size, generator = min(1000, len(here), len(there)), torch.Generator().manual_seed(0)
+    check_count("subsets", subsets)
     pairs = ([torch.randperm(len(s), generator=generator)[:size] for s in (here, there)] for _ in range(subsets))
     values = torch.stack([kernel_mmd(here[a], there[b]) for a, b in pairs])
     return KernelDistance(values.mean().item(), values.std(correction=0).item(), features, (len(here), len(there)))
@@ -357,60 +359,55 @@ def ball_radii(features: Tensor, k: int) -> Tensor:
     return torch.cat(list(parts))
 
 
-def share_inside(points: Tensor, centres: Tensor, radii: Tensor) -> float:
+def share_in_balls(points: Tensor, centres: Tensor, radii: Tensor) -> float:
     """Return the share of points (N, F) inside one or more of the balls around centres (M, F) with radii (M,)."""
     inside = [(torch.cdist(part, centres) <= radii).any(1) for part in points.split(1000)]
     return torch.cat(inside).double().mean().item()
 
 
-def precision_recall(
-    images: Tensor, reference: Tensor | None = None, features: str = "cifar10_features", *, k: int = 3
-) -> Coverage:
-    """Return precision and recall of pictures against real ones, in a named network's features.
+def precision_recall(images: Tensor, reference: Tensor | None = None, features: str = "cifar10_features") -> Coverage:
+    """Return precision and recall of images against real ones, in a named network's features.
 
-    precision: the share of the images that lie in the union of balls around the reference pictures; recall: the share of the
-    reference pictures in that of balls around the images. A ball reaches to its centre's k-th nearest neighbour in its own set.
-    (Kynkäänniemi, Karras, Laine, Lehtinen & Aila 2019, k = 3.)  Both change with the number of pictures: use equally many.
-    images, reference, errors: as `frechet_distance`, and ShapeError for sets of k or fewer. Built in notebook 12.
+    precision: the share of the images that lie in the union of balls around the reference images; recall: the share of the
+    reference images in that of balls around the images. A ball reaches to its centre's third nearest neighbour in its own set.
+    (Kynkäänniemi, Karras, Laine, Lehtinen & Aila 2019.)  Both change with the number of images: use equally many.
+    images, reference, errors: as `frechet_distance`, and ShapeError for sets of three or fewer. Built in notebook 12.
     """
-    if k < 1:
-        raise ShapeError(f"k is {k}; a ball reaches to the first neighbour (k = 1) or further.")
-    here, there = (part.double() for part in both(images, reference, features, least=k + 1))
-    precision = share_inside(here, there, ball_radii(there, k))
-    recall = share_inside(there, here, ball_radii(here, k))
+    here, there = (part.double() for part in feature_pair(images, reference, features, least=4))
+    precision, recall = share_in_balls(here, there, ball_radii(there, 3)), share_in_balls(there, here, ball_radii(here, 3))
     return Coverage(precision, recall, features, (len(here), len(there)))
 
 
-# One set of pictures
+# One set of images
 
 
 def class_probabilities(images: Tensor, features: str = "cifar10_features") -> Tensor:
-    """Return p(y|x), (N, classes), of pictures by a named classifier. Raises ValueError where the network knows no classes."""
-    network = measuring(features)
+    """Return p(y|x), (N, classes), of images by a named classifier. Raises ValueError where the network knows no classes."""
+    network = feature_network(features)
     if network.config.task != "classes":
         raise ValueError(f"{features} tells no classes apart, so there is no p(y|x) to score; use cifar10_features, say.")
-    images = pictures(images, network.config.shape, features)
+    checked_images(images, network.config.shape)
     with torch.no_grad():
         return torch.cat([network(x).cpu() for x in in_batches(network, images)]).softmax(1)
 
 
-def inception_score(images: Tensor, features: str = "cifar10_features", *, splits: int = 10, seed: int = 0) -> ClassScore:
+def inception_score(images: Tensor, features: str = "cifar10_features") -> ClassScore:
     """Return the Inception Score's formula, in the classes of a named classifier: from 1 to the number of classes.
 
     exp(mean KL(p(y|x) ‖ p(y))), with p(y) the mean of p(y|x)          (Salimans et al. 2016)
 
-    The mean and standard deviation over `splits` parts of the shuffled pictures, as published scores are.
+    The mean and standard deviation over ten parts of the shuffled images, as published scores are.
     images: (N, C, H, W), uint8 or in [0, 1]; or probabilities (N, K) that you bring, whose rows sum to 1. The score knows no real
-    pictures. Raises ValueError; ShapeError when there are fewer pictures than splits. Built in notebook 12.
+    images. Raises ValueError; ShapeError when there are fewer than ten images. Built in notebook 12.
     """
     given = images.ndim == 2
     p = (finite(images, "the probabilities") if given else class_probabilities(images, features)).double()
     if (p < 0).any() or ((p.sum(1) - 1).abs() > 1e-3).any():
-        raise ValueError("these rows are no probabilities: entries must be 0 or more and sum to 1. Logits want a softmax.")
-    if not 1 <= splits <= len(p):
-        raise ShapeError(f"{splits} splits of {len(p):,} pictures: there must be one picture a split or more.")
-    p = p[torch.randperm(len(p), generator=torch.Generator().manual_seed(seed))]
-    parts = [p[i * len(p) // splits : (i + 1) * len(p) // splits] for i in range(splits)]
+        raise ValueError("these rows are no probabilities: entries must be 0 or more and sum to 1. Logits need a softmax.")
+    if len(p) < 10:
+        raise ShapeError(f"the score is taken over ten parts of the images, so it needs ten images or more, not {len(p)}.")
+    p = p[torch.randperm(len(p), generator=torch.Generator().manual_seed(0))]
+    parts = [p[i * len(p) // 10 : (i + 1) * len(p) // 10] for i in range(10)]
     values = torch.stack([torch.xlogy(q, q / q.mean(0)).nan_to_num(0).sum(1).mean().exp() for q in parts])
     classifier = "given probabilities" if given else features
     return ClassScore(values.mean().item(), values.std(correction=0).item(), classifier, len(p))
@@ -426,22 +423,21 @@ def path_ssim(frames: Tensor) -> Tensor:
     return ssim(frames[:-1], frames[1:])
 
 
-def bootstrap(
-    statistic: Callable[[Tensor], float], sample: Tensor, *, times: int = 100, level: float = 0.95, seed: int = 0
-) -> Interval:
-    """Return a statistic of a sample (N, …) with a normal bootstrap interval, value ± q · error          (Efron 1979).
+def bootstrap(statistic: Callable[[Tensor], float], sample: Tensor, *, times: int = 100, seed: int = 0) -> Interval:
+    """Return a statistic of a sample (N, …) with a normal 95 % bootstrap interval, value ± 1.96 · error          (Efron 1979).
 
-    error: the statistic's standard deviation over `times` samples of N rows drawn from the N with replacement; q: the normal
-    quantile of `level` (1.96 for 0.95). The interval is for what the statistic gives *at this N*. bias: the mean over those
-    samples minus the value; a Fréchet distance's is about what N pictures rather than infinitely many have already added to it,
-    which is why quantiles of the resampled values would be no interval for it at all. (Where the true distance is near 0, its error
-    is overstated, by a factor of two or more.) Raises ShapeError. Built in notebook 12.
+    error: the statistic's standard deviation over `times` samples of N rows drawn from the N with replacement. The interval is
+    for the statistic *at this N*. bias: the mean over those samples minus the value; a Fréchet distance's is about what N images
+    rather than infinitely many have already added to it, so quantiles of the resampled values would be no interval for it.
+    (Where the true distance is near 0, its error is overstated, by a factor of two or more.) Raises ShapeError, ValueError.
+    Built in notebook 12.
     """
-    if len(sample) < 2 or times < 2 or not 0 < level < 1:
-        raise ShapeError(f"needs 2 rows, 2 samples and 0 < level < 1; these are {len(sample)}, {times} and {level}.")
+    if len(sample) < 2:
+        raise ShapeError(f"a bootstrap needs two rows or more; there are {len(sample)}.")
+    check_count("times", times, 2)
     generator = torch.Generator().manual_seed(seed)
     draws = (torch.randint(len(sample), (len(sample),), generator=generator) for _ in range(times))
     values = torch.tensor([float(statistic(sample[rows])) for rows in draws], dtype=torch.float64)
     value, error = float(statistic(sample)), values.std().item()
-    reach = statistics.NormalDist().inv_cdf(0.5 + level / 2) * error
+    reach = statistics.NormalDist().inv_cdf(0.975) * error
     return Interval(value, value - reach, value + reach, error, values.mean().item() - value)

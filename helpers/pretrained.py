@@ -19,7 +19,7 @@ from torch import Tensor
 
 from helpers.checksums import checksum
 from helpers.data import DataError
-from helpers.features import FeatureConfig, FeatureNetwork
+from helpers.features import FeatureConfig, FeatureNetwork, named
 from helpers.files import write_atomically
 from helpers.models import LatentModel, ModelConfig, build
 
@@ -88,7 +88,7 @@ def reference(name: str, folder: Path = FOLDER) -> Tensor:
 
     `card(f"{name}.reference")` names the images.
     """
-    return read(weight_file(f"{name}.reference", folder))[0]["features"].float()
+    return named(read(weight_file(f"{name}.reference", folder))[0]["features"].float(), name)
 
 
 def describe(name: str, folder: Path = FOLDER) -> str:
