@@ -44,6 +44,7 @@ class Verdict(NamedTuple):
 
 
 EXERCISES: dict[str, Exercise] = {}
+NOTHING = "your function returns nothing: is a `return` missing?"
 
 
 def exercise(
@@ -108,7 +109,7 @@ def answered(function: Callable, *given) -> Any:
     """Return what a function returns. Raises NotImplementedError where that is nothing yet."""
     value = function(*given)
     if value is None or value is ...:
-        raise NotImplementedError
+        raise NotImplementedError(NOTHING)
     return value
 
 
@@ -202,9 +203,9 @@ def verdict(number: str, answer: Callable) -> Verdict:
     importlib.import_module(f"exercises.nb{number.split('.')[0]}")
     try:
         EXERCISES[number].check(answer)
-    except NotImplementedError:
-        if EXERCISES[number].bug:
-            return Verdict("wrong", f"✘ Exercise {number}: your function returns nothing: is a `return` missing?")
+    except NotImplementedError as error:
+        if EXERCISES[number].bug and str(error) == NOTHING:
+            return Verdict("wrong", f"✘ Exercise {number}: {error}")
         return Verdict("open", f"○ Exercise {number} is waiting for your code.")
     except StillThere as symptom:
         return Verdict("open", f"○ Exercise {number}: the bug is still there. {symptom}")
