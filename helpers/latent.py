@@ -398,3 +398,23 @@ def orthogonal_to(direction: Tensor, others: Tensor, covariance: Tensor | None =
     if left.norm() <= 1e-6 * d.norm():
         raise ValueError("the direction is a combination of the others: nothing is left of it.")
     return (root @ left)[:, 0].to(direction.dtype)
+
+
+@torch.no_grad()
+def calibrate(model: models.VAE, mu: Tensor, logvar: Tensor) -> tuple[Tensor, Tensor]:
+    """Shift and scale a VAE's latents in place, so that N(0, I) fits its codes better; return shift and scale, (Z,) each.
+
+    mu, logvar: (N, Z), the posteriors of the training images. With m = E[μ] and s² = Var[μ] + E[σ²], z′ = (z − m) / s has
+    mean 0 and second moment E[μ² + σ²] = 1 in each latent. It is folded into the encoder's heads and the decoder's first layer:
+    reconstructions stay the same, and the mean KL falls by ½ Σ (m² + s² − 1 − log s²) ≥ 0. Raises ShapeError, ValueError.
+    """
+    check_posteriors(mu, logvar)
+    shift, scale = mu.mean(0), (mu.var(0, correction=0) + logvar.exp().mean(0)).sqrt()
+    first = model.decoder[0]
+    assert isinstance(first, torch.nn.Linear)
+    first.bias.add_(first.weight @ shift)
+    first.weight.mul_(scale)
+    model.to_mu.bias.sub_(shift).div_(scale)
+    model.to_mu.weight.div_(scale[:, None])
+    model.to_logvar.bias.sub_(2 * scale.log())
+    return shift, scale

@@ -1,8 +1,8 @@
 """The models that ship with the course: a name goes in; a trained model, its card and its latent codes come out.
 
-A file `weights/NAME.safetensors` holds half-precision weights and a card: configuration, recipe, data, seed, held-out scores
-and a checksum. `weights/NAME.codes.safetensors` holds the latent codes of held-out images, and, of a feature network,
-`weights/NAME.reference.safetensors` the features of real held-out images, to which others can be compared.
+A file `weights/NAME.safetensors` holds half-precision weights and a card: configuration, recipe, data, seed, training history,
+calibration, held-out scores and a checksum. `weights/NAME.codes.safetensors` holds the latent codes of held-out images, and,
+of a feature network, `weights/NAME.reference.safetensors` the features of real held-out images, to which others can be compared.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from helpers.files import write_atomically
 from helpers.models import LatentModel, ModelConfig, build
 
 FOLDER = Path(__file__).parent / "weights"
+BESIDE = (".codes", ".reference")  # files that belong to a model
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Codes:
 
 def names(folder: Path = FOLDER) -> list[str]:
     """Return the names of the models that are here."""
-    return sorted(path.stem for path in Path(folder).glob("*.safetensors") if "." not in path.stem)
+    return sorted(path.stem for path in Path(folder).glob("*.safetensors") if not path.stem.endswith(BESIDE))
 
 
 def load(name: str, folder: Path = FOLDER) -> LatentModel | FeatureNetwork:
@@ -68,7 +69,7 @@ def load(name: str, folder: Path = FOLDER) -> LatentModel | FeatureNetwork:
 
 
 def card(name: str, folder: Path = FOLDER) -> dict:
-    """Return where a shipped model comes from: config, recipe, data, seed, seconds, scores, licence."""
+    """Return where a shipped model comes from: config, recipe, data, seed, seconds, scores, history, licence."""
     return read(weight_file(name, folder))[1]
 
 

@@ -113,6 +113,7 @@ def fit(
     lr: float = 2e-3,
     beta: float | Callable[[float], float] = 1.0,
     decay: float = 0.0,
+    clip: float = 2.0,
     objective: Objective | None = None,
     targets: Tensor | None = None,
     seed: int | None = None,
@@ -126,6 +127,8 @@ def fit(
     max_steps: end after so many optimiser steps, where that is sooner than `epochs`; the schedules fit the shorter run.
     lr: the peak of the schedule (`learning_rate`).  beta: a number, or a function of progress in [0, 1] (annealing).
     decay: how strongly weights shrink towards 0, per unit of lr (AdamW; Loshchilov & Hutter 2019).
+    clip: a gradient whose norm exceeds `clip` times its running mean is scaled down to that (inf: never); relative, so that it
+    fits losses of any size. Without it, one wild batch at a high lr can end in a dead network.
     objective(model, x, noise) → Loss replaces the model's own loss. With targets (N, ...), one for each image, it is called
     as objective(model, x, targets of x, noise), and `held_out` stays empty.
     seed: of the order and the noise (default: the course's). On one machine's CPU, with the same number of
@@ -143,14 +146,15 @@ def fit(
     home = next(model.parameters()).device
     steps = len(images) // batch  # in an epoch
     total = epochs * steps if max_steps is None else min(max_steps, epochs * steps)
-    loop = Loop(model, total, lr, batch, seed, beta, objective, bfloat16, decay, targets)
+    loop = Loop(model, total, lr, batch, seed, beta, objective, bfloat16, decay, targets, clip)
     run: dict[str, float | str] = {"epochs": epochs if total == epochs * steps else total / steps, "batch": batch, "lr": lr}
-    run |= {"decay": decay, "seed": seed}
+    run |= {"decay": decay, "clip": clip, "seed": seed}
     run |= fingerprint(images, targets, beta, objective) if checkpoint else {}
-    history = read_checkpoint(checkpoint, model, loop.optimizer, run)
-    save = partial(write_checkpoint, checkpoint, model, loop.optimizer, run) if checkpoint and first_process() else None
+    history = read_checkpoint(checkpoint, model, loop, run)
+    save = partial(write_checkpoint, checkpoint, model, loop, run) if checkpoint and first_process() else None
     try:
         loop.train(images, held_out, history, progress, save)
+        loop.warn_if_useless(model, images)
     except KeyboardInterrupt:
         history.interrupted = True
     except (torch.OutOfMemoryError, MemoryError) as error:
@@ -225,7 +229,7 @@ class Loop:
 
     def __init__(
         self, model: nn.Module, total: int, lr: float, batch: int, seed: int, beta: float | Callable[[float], float],
-        objective: Objective | None, bfloat16: bool | None, decay: float, targets: Tensor | None,
+        objective: Objective | None, bfloat16: bool | None, decay: float, targets: Tensor | None, clip: float,
     ) -> None:  # fmt: skip
         gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
         self.accelerator = Accelerator(cpu=settings.processor_only() or not gpu)
@@ -236,10 +240,14 @@ class Loop:
         self.layout = torch.channels_last if self.device.type in ("cpu", "cuda") else torch.contiguous_format
         self.bfloat16 = bfloat16_pays(self.device) if bfloat16 is None else bfloat16
         model.to(self.device).to(memory_format=self.layout)
-        optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=decay, fused=self.device.type != "mps")
+        optimizer = torch.optim.AdamW(
+            model.parameters(), lr=lr, betas=(0.9, 0.99), weight_decay=decay, fused=self.device.type != "mps"
+        )
         self.module, self.optimizer = self.accelerator.prepare(ModelWithObjective(model, objective), optimizer)
         self.beta_at = beta if callable(beta) else lambda _: beta
-        self.total, self.lr, self.batch, self.seed, self.targets = total, lr, batch, seed, targets
+        self.total, self.lr, self.batch, self.seed, self.targets, self.clip = total, lr, batch, seed, targets, clip
+        self.own_objective = objective is not None
+        self.norm = math.inf  # the gradient's usual norm: a running mean
 
     def noise(self, seed: int) -> torch.Generator:
         """Return a generator of the noise of this process: another one for each seed and each process."""
@@ -301,8 +309,30 @@ class Loop:
         parts = self.losses(images, which, noise, self.beta_at(at))
         self.optimizer.zero_grad()
         self.accelerator.backward(parts.loss.mean())
+        limit = self.clip * self.norm
+        norm = min(torch.nn.utils.clip_grad_norm_(self.module.parameters(), limit).item(), limit)
+        self.norm = norm if self.norm == math.inf else 0.95 * self.norm + 0.05 * norm
         self.optimizer.step()
         return torch.stack([part.detach().mean() for part in parts])
+
+    def warn_if_useless(self, model: nn.Module, images: Tensor) -> None:
+        """Warn when reconstructions of training images are no better than the mean image: the decoder ignores its code."""
+        nll = getattr(model, "nll", None)
+        if self.own_objective or nll is None or self.total < 200:  # too short a run to say
+            return
+        some = images[:: max(1, len(images) // 1000)]
+        found = self.evaluate(some, 1.0)["recon"]
+        with torch.no_grad():
+            x = to_float(some.to(self.device))
+            mean = x.mean(0, keepdim=True).clamp(1e-4, 1 - 1e-4).logit().expand_as(x)
+            constant = nll(x, mean).mean().item()
+        if found >= constant and first_process():
+            warnings.warn(
+                f"the reconstructions are no better than the mean image (recon {found:.1f} nats, the mean image {constant:.1f}): "
+                f"the decoder ignores its code. Train longer; if that does not help, take a lower lr (now {self.lr:g}) or beta.",
+                RuntimeWarning,
+                stacklevel=3,
+            )
 
     @torch.no_grad()
     def evaluate(self, images: Tensor, beta: float) -> dict[str, float]:
@@ -342,12 +372,11 @@ def out_of_memory(batch: int, history: History, checkpoint: str | Path | None) -
     )
 
 
-def write_checkpoint(
-    path: str | Path, model: nn.Module, optimizer: torch.optim.Optimizer, run: dict[str, float | str], history: History
-) -> None:
+def write_checkpoint(path: str | Path, model: nn.Module, loop: Loop, run: dict[str, float | str], history: History) -> None:
     """Write a checkpoint in one step: the file is the old one or the new one, whole. A disk that refuses costs a warning."""
     state = io.BytesIO()
-    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "run": run, "rows": history.rows}, state)
+    kept = {"model": model.state_dict(), "optimizer": loop.optimizer.state_dict(), "norm": loop.norm}
+    torch.save(kept | {"run": run, "rows": history.rows}, state)
     try:
         write_atomically(path, lambda file: file.write(state.getbuffer()))
     except OSError as error:
@@ -360,9 +389,7 @@ def write_checkpoint(
         )
 
 
-def read_checkpoint(
-    path: str | Path | None, model: nn.Module, optimizer: torch.optim.Optimizer, run: dict[str, float | str]
-) -> History:
+def read_checkpoint(path: str | Path | None, model: nn.Module, loop: Loop, run: dict[str, float | str]) -> History:
     """Load a checkpoint and return its history; an empty one where there is none.
 
     Raises ValueError when the file is damaged, or was written by another run or another architecture.
@@ -386,7 +413,8 @@ def read_checkpoint(
         )
     try:
         model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+        loop.optimizer.load_state_dict(state["optimizer"])
+        loop.norm = state["norm"]
     except (RuntimeError, ValueError) as error:
         raise ValueError(f"{path} holds another architecture than this model; use another file.") from error
     return History(rows)

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import warnings
 
 import pytest
 import torch
@@ -39,13 +40,13 @@ def test_training_lowers_the_held_out_loss_and_records_the_parts():
     assert not model.training
 
 
-def test_the_loop_is_adam_with_the_schedule():
+def test_the_loop_is_adam_with_the_schedule_and_relative_clipping():
     """One epoch against a loop written out by hand, to the last bit."""
     images, seed, lr = squares(60), 3, 5e-3
     model = build(CONFIG, seed=0)
     by_hand = copy.deepcopy(model).train()
-    fit(model, images, epochs=1, batch=20, lr=lr, seed=seed, bfloat16=False)
-    optimizer = torch.optim.Adam(by_hand.parameters(), lr=lr, fused=True)
+    fit(model, images, epochs=1, batch=20, lr=lr, seed=seed, bfloat16=False, clip=0.9)
+    optimizer, usual = torch.optim.Adam(by_hand.parameters(), lr=lr, betas=(0.9, 0.99), fused=True), None
     order = torch.randperm(60, generator=torch.Generator().manual_seed(seed * 7919))
     noise = torch.Generator().manual_seed((training.NOISE + seed * 7919) % 2**32)
     for step in range(3):
@@ -53,8 +54,39 @@ def test_the_loop_is_adam_with_the_schedule():
         x = images[order[20 * step : 20 * step + 20]].float() / 255
         optimizer.zero_grad()
         by_hand.loss(x, by_hand(x, noise)).loss.mean().backward()
+        limit = math.inf if usual is None else 0.9 * usual
+        norm = min(torch.nn.utils.clip_grad_norm_(by_hand.parameters(), limit).item(), limit)
+        usual = norm if usual is None else 0.95 * usual + 0.05 * norm
         optimizer.step()
     assert torch.equal(weights(model), weights(by_hand))
+
+
+def test_after_one_wild_batch_the_clipped_loop_goes_on_learning():
+    """One loss is a million times as large: unclipped, Adam remembers it in its second moment, and stands still."""
+
+    def final(clip: float, wild: float = 1e6) -> float:
+        calls = iter(range(1000))
+
+        def objective(model, x, noise):
+            return Loss(*[part * (wild if next(calls) == 30 else 1) for part in model.loss(x, model(x, noise))[:1]] * 3)
+
+        model = build(CONFIG, seed=0)
+        fit(model, squares(), epochs=15, batch=20, lr=1e-2, seed=0, bfloat16=False, clip=clip, objective=objective)
+        return models.evaluate(model, squares())["loss"]
+
+    assert final(2.0) == pytest.approx(final(2.0, wild=1.0), rel=0.1)
+    assert final(math.inf) > 1.5 * final(2.0)
+
+
+def test_a_dead_network_is_told_from_a_trained_one():
+    def train(beta: float) -> None:
+        fit(build(CONFIG, seed=0), squares(), epochs=50, batch=50, lr=1e-2, beta=beta, seed=0, bfloat16=False)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        train(beta=1.0)
+    with pytest.warns(RuntimeWarning, match="no better than the mean image"):
+        train(beta=1e4)
 
 
 def test_decay_shrinks_the_weights_and_by_default_there_is_none():

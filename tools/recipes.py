@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -23,6 +24,8 @@ class Recipe:
     codes: of how many held-out images the latent codes ship, or, of a feature network, the features (None: all)
     features: the network for the Fréchet distance of samples (None: not scored);  held_out: the split that scores are taken on
     mirrored: whether each image is trained on a second time, left and right exchanged;  licence: of the weights
+    seeds: how many trainings, from the course's seed on; the weights of the one with the median `loss` ship, the scores of all
+    calibrated: whether latents are shifted and scaled at the end (`latent.calibrate`), where the held-out ELBO gains by it
     """
 
     data: str
@@ -37,10 +40,14 @@ class Recipe:
     held_out: str = "test"
     mirrored: bool = False
     licence: str = "MIT"
+    seeds: int = 1
+    calibrated: bool = True
 
 
 NON_COMMERCIAL = "non-commercial research and education only, as CelebA, on which it was trained"
 CIFAR10_VAE = partial(ModelConfig, "vae", shape=(3, 32, 32), latent=128, likelihood="gaussian", sigma="learned")
+FASHION_NETWORK: dict = {"network": "conv", "shape": (1, 28, 28), "latent": 16, "widths": (16, 32)}
+FASHION_CONV = partial(Recipe, "fashion", config=ModelConfig("vae", **FASHION_NETWORK), epochs=15, lr=6e-3, codes=1000, seeds=3)
 RECIPES = {
     "fashion_ae": Recipe("fashion", ModelConfig("ae", "fc", (1, 28, 28), latent=2, widths=(512, 256)), epochs=60),
     "fashion_vae": Recipe("fashion", ModelConfig("vae", "fc", (1, 28, 28), latent=2, widths=(512, 256)), epochs=60),
@@ -49,6 +56,8 @@ RECIPES = {
                              features="cifar10_features"),
     "cifar10_conv_vae": Recipe("cifar10", CIFAR10_VAE("conv", widths=(32, 64, 128)), epochs=30, codes=2000,
                                features="cifar10_features"),
+    "fashion_conv_ae": FASHION_CONV(config=ModelConfig("ae", **FASHION_NETWORK)),
+    **{f"fashion_beta_{beta:g}": FASHION_CONV(beta=beta, calibrated=beta > 0) for beta in (0, 0.1, 0.3, 1, 3, 10, 30)},
     "mnist_vae": Recipe("mnist", ModelConfig("vae", "conv", (1, 28, 28), latent=10, widths=(32, 64, 64)), epochs=12),
     "celeba_features": Recipe("celeba", FeatureConfig((3, 64, 64), 16, (32, 64, 128, 192), 40, "attributes"), epochs=8, batch=250,
                               lr=4e-3, decay=0.02, held_out="valid", licence=NON_COMMERCIAL),
@@ -101,37 +110,105 @@ def train_recipe(
     """
     epochs = plan.epochs if epochs is None else epochs
     trial = "" if steps is None else f"-{steps}-steps"
-    model = new_model(plan.config, settings.seed())
-    task = {"beta": plan.beta} if isinstance(plan.config, ModelConfig) else {
-        "objective": recognition_loss, "targets": train_set.labels if plan.config.task == "classes" else train_set.attributes
-    }  # fmt: skip
-    images = torch.cat([train_set.images, train_set.images.flip(3)]) if plan.mirrored else train_set.images
-    history = fit(model, images, epochs=epochs, max_steps=steps, batch=plan.batch, lr=plan.lr, decay=plan.decay,
-                  held_out=held_out.subset(2000) if "beta" in task else None,
-                  checkpoint=Path(runs) / f"{name}{trial}.ckpt", **task)  # fmt: skip
-    print(shortened(history))
-    if history.interrupted:
-        raise KeyboardInterrupt(
-            f"stopped by hand after {len(history)} of {epochs} epochs; no weights were written. "
-            "Run the same command again to go on from there."
-        )
-    length = {"epochs": epochs} if steps is None else {"epochs": len(history), "steps": steps}
+    length = {"epochs": epochs} if steps is None else {"epochs": epochs, "max_steps": steps}
+    trained = []
+    for seed in range(settings.seed(), settings.seed() + plan.seeds):
+        checkpoint = Path(runs) / f"{name}{trial}{'' if seed == settings.seed() else f'-seed{seed}'}.ckpt"
+        model, history = train_once(plan, seed, train_set, held_out, checkpoint, **length)
+        if history.interrupted:
+            raise KeyboardInterrupt(
+                f"stopped by hand after {len(history)} of {epochs} epochs; no weights were written. "
+                "Run the same command again to go on from there."
+            )
+        if first_process():
+            trained.append(Trained(model, seed, rounded_rows(history), *finish(model.cpu(), plan, train_set, held_out)))
+    if not trained:
+        return None
+    kept = sorted(trained, key=lambda one: one.loss(plan.beta))[(len(trained) - 1) // 2]
+    length = {"epochs": epochs} if steps is None else {"epochs": len(kept.history), "steps": steps}
     about = {
-        "data": train_set.source, "images": len(train_set), "licence": plan.licence, "seed": settings.seed(),
+        "data": train_set.source, "images": len(train_set), "licence": plan.licence, "seed": kept.seed,
         "recipe": {key: value for key, value in asdict(plan).items() if key != "config"} | length,
-        "parameters": models.parameter_count(model), "seconds": round(sum(history.column("seconds"))), **made_by,
+        "parameters": models.parameter_count(kept.model), "seconds": round(sum(row["seconds"] for row in kept.history)),
+        "history": kept.history, "scores": kept.scores, **made_by,
     }  # fmt: skip
+    if kept.calibration:
+        about["calibration"] = kept.calibration
+    if len(trained) > 1:
+        about["runs"] = [{"seed": one.seed, "scores": one.scores, "history": one.history} for one in trained]
     if isinstance(plan.config, FeatureConfig):
         about["outputs"] = train_set.class_names if plan.config.task == "classes" else train_set.attribute_names
-    if not first_process():
-        return None
     try:
-        return write_model(model.cpu(), name, about, held_out, plan, out)
+        return write_model(kept.model, name, about, held_out, plan, out)
     except OSError as error:
         raise DataError(
             f"the weights could not be written to {out} ({error.strerror or error}). Mend that, and run the same command again: "
             f"it goes on from the last checkpoint in {runs}."
         ) from error
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One training of a recipe: the model, ready to be written, and what its card says of it."""
+
+    model: LatentModel | FeatureNetwork
+    seed: int
+    history: list[dict[str, float]]
+    calibration: dict
+    scores: dict[str, float]
+
+    def loss(self, beta: float) -> float:
+        """Return recon + beta · kl, held out, by which trainings are ordered; of a feature network, minus its accuracy."""
+        scores = self.scores
+        return -scores["accuracy"] if "accuracy" in scores else scores["recon"] + beta * scores["kl"]
+
+
+def train_once(
+    plan: Recipe, seed: int, train_set: Dataset, held_out: Dataset, checkpoint: Path, **length: Any
+) -> tuple[LatentModel | FeatureNetwork, History]:
+    """Train a new model as a recipe says, from one seed, on from its checkpoint where there is one, and print its history."""
+    model = new_model(plan.config, seed)
+    task: dict = {"beta": plan.beta, "held_out": held_out.subset(2000)}
+    if isinstance(plan.config, FeatureConfig):
+        targets = train_set.labels if plan.config.task == "classes" else train_set.attributes
+        task = {"objective": recognition_loss, "targets": targets}
+    images = torch.cat([train_set.images, train_set.images.flip(3)]) if plan.mirrored else train_set.images
+    history = fit(model, images, batch=plan.batch, lr=plan.lr, decay=plan.decay, seed=seed, checkpoint=checkpoint, **task, **length)
+    print(shortened(history))
+    return model, history
+
+
+def rounded_rows(history: History) -> list[dict[str, float]]:
+    """Return a history's rows for a card: the losses, and the seconds of each epoch, to six digits."""
+    names = ("epoch", "loss", "recon", "kl", "held_loss", "held_recon", "held_kl", "beta", "seconds")
+    return [{name: float(f"{row[name]:.6g}") for name in names if name in row} for row in history.rows]
+
+
+def finish(
+    model: LatentModel | FeatureNetwork, plan: Recipe, train_set: Dataset, held_out: Dataset
+) -> tuple[dict, dict[str, float]]:
+    """Calibrate a VAE, round a model's weights as they are stored, and score them; return the calibration and the scores."""
+    model.eval()
+    calibration = calibrate(model, train_set, held_out) if isinstance(model, models.VAE) and plan.calibrated else {}
+    for values in model.state_dict().values():
+        if values.is_floating_point():
+            values.copy_(values.half())
+    return calibration, score(model, held_out, plan.features)
+
+
+def calibrate(model: models.VAE, train_set: Dataset, held_out: Dataset) -> dict:
+    """Calibrate a VAE on its training images, if the held-out KL falls by it; return what its card says of that.
+
+    shift, scale: of each latent;  kl: held out, nats per image, before and after.
+    """
+    before, kept = models.evaluate(model, held_out.images)["kl"], {k: v.clone() for k, v in model.state_dict().items()}
+    shift, scale = latent.calibrate(model, *models.posterior(model, train_set.images))
+    after = models.evaluate(model, held_out.images)["kl"]
+    if after >= before:
+        model.load_state_dict(kept)
+        return {}
+    shortly = {"shift": shift, "scale": scale, "kl": torch.tensor([before, after])}
+    return {key: [float(f"{value:.5g}") for value in values.tolist()] for key, values in shortly.items()}
 
 
 def shortened(history: History) -> History:
@@ -150,12 +227,8 @@ def new_model(config: ModelConfig | FeatureConfig, seed: int) -> LatentModel | F
 
 
 def write_model(model: LatentModel | FeatureNetwork, name: str, about: dict, held_out: Dataset, plan: Recipe, out: Path) -> Path:
-    """Round a model to half precision, score it, and write its weights with their card, and its codes; return the file."""
-    for values in model.state_dict().values():  # score the weights that are stored
-        if values.is_floating_point():
-            values.copy_(values.half())
-    model.eval()
-    path = pretrained.save(model, name, about | {"scores": score(model, held_out, plan.features)}, out)
+    """Write a finished model's weights with their card, and its codes; return the file."""
+    path = pretrained.save(model, name, about, out)
     kept = held_out if plan.codes is None else held_out.subset(min(plan.codes, len(held_out)))
     about = {"data": f"{held_out.source}, {held_out.split}", "licence": plan.licence}
     if isinstance(model, LatentModel):
