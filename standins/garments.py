@@ -56,8 +56,6 @@ def sample(n: int, generator: torch.Generator) -> dict[str, Tensor]:
 
 def draw(parameters: dict[str, Tensor]) -> Tensor:
     """Return the images (B, 1, 28, 28) uint8 of parameters as `sample` gives them; each depends on its own alone."""
-    if len(parameters["label"]) == 0:
-        return torch.zeros(0, *SHAPE, dtype=torch.uint8)
     return in_groups(_draw_class, parameters, parameters["label"])
 
 
