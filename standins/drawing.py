@@ -70,8 +70,13 @@ def box(x: Tensor, y: Tensor, cx, cy, half_width, half_height, radius=0.0) -> Te
     r = column(radius)
     dx = (x - column(cx)).abs() - (column(half_width) - r)
     dy = (y - column(cy)).abs() - (column(half_height) - r)
+    return rounded(dx, dy, r)
+
+
+def rounded(dx: Tensor, dy: Tensor, radius) -> Tensor:
+    """Return the distance to a box with round corners from the distances to the sides of the box within its corners."""
     outside = torch.sqrt(dx.clamp(min=0) ** 2 + dy.clamp(min=0) ** 2)
-    return outside + torch.maximum(dx, dy).clamp(max=0) - r
+    return outside + torch.maximum(dx, dy).clamp(max=0) - radius
 
 
 def capsule(x: Tensor, y: Tensor, x0, y0, x1, y1, radius) -> Tensor:
