@@ -1,7 +1,6 @@
 """Live controls for the notebooks: a model, or finished images, go in; sliders that change the image at every move come out.
 
-Images travel as JPEG through `widgets.Image`, and sliders call back through `observe`: no new figure a move, no flicker. The
-browser holds a slider's next value back until the kernel has dealt with the last one, then sends the newest: nothing piles up.
+Images travel as JPEG through `widgets.Image`. The browser holds a slider's next value back until the last one is dealt with.
 """
 
 from __future__ import annotations

@@ -322,24 +322,21 @@ def _eye(canvas: FaceCanvas, f: SimpleNamespace, side: int) -> None:
     upper, lower = -tall * arc - y, y - 0.72 * tall * arc
     white = part.coverage(torch.maximum(upper, lower), 1.3)
     part.paint(white, torch.lerp(f.skin, rgb(0.97, 0.96, 0.95), 0.86))
-    _iris(part, f, white, cx + 0.056 * f.gaze + 0.01 * f.sin, cy - 0.004, (upper * -9).clamp(0.35, 1))
+    ix, iy = cx + 0.056 * f.gaze + 0.01 * f.sin, cy - 0.004  # the middle of the iris
+    iris = ramp(f.eye_colour, IRIS)
+    distance = torch.sqrt((part.x - ix) ** 2 + (part.y - iy) ** 2 + 1e-9)
+    inner = (1 - ((part.y - iy) * 7 + 0.55).clamp(0, 1))[:, None]
+    part.paint(part.coverage(distance - 0.066, 1.2) * white, torch.lerp(iris * 1.35, iris * 0.62, inner))
+    part.paint(part.coverage(distance - 0.030, 1.2) * white, rgb(0.05, 0.04, 0.05))
+    part.paint((0.38 * (1 - (upper * -9).clamp(0.35, 1))) * white, rgb(0.14, 0.08, 0.08))
+    glint = torch.sqrt((part.x - ix - 0.026 * f.light) ** 2 + (part.y - iy + 0.024) ** 2 + 1e-9)
+    part.paint(0.95 * part.coverage(glint - 0.017, 1.2) * white, 1.0)
     inside = (1 - s.abs() ** 4).clamp(min=0)
     lash = part.coverage(upper.abs() - (0.014 + 0.012 * f.lipstick), 1.4) * inside.sqrt()
     part.paint(0.95 * lash, torch.lerp(f.skin, rgb(0.09, 0.05, 0.05), 0.90))
     part.paint(0.45 * part.coverage(lower.abs() - 0.006, 1.6) * inside, f.skin * rgb(0.50, 0.36, 0.34))
     part.paint(0.42 * part.coverage((upper - 0.042).abs() - 0.005, 1.6) * inside, f.skin * rgb(0.52, 0.38, 0.36))
     _brow(part, f, side, cx + 0.012 * side, cy)
-
-
-def _iris(part: FaceCanvas, f: SimpleNamespace, white: Tensor, cx: Tensor, cy: Tensor, shade: Tensor) -> None:
-    iris = ramp(f.eye_colour, IRIS)
-    distance = torch.sqrt((part.x - cx) ** 2 + (part.y - cy) ** 2 + 1e-9)
-    inner = (1 - ((part.y - cy) * 7 + 0.55).clamp(0, 1))[:, None]
-    part.paint(part.coverage(distance - 0.066, 1.2) * white, torch.lerp(iris * 1.35, iris * 0.62, inner))
-    part.paint(part.coverage(distance - 0.030, 1.2) * white, rgb(0.05, 0.04, 0.05))
-    part.paint((0.38 * (1 - shade)) * white, rgb(0.14, 0.08, 0.08))
-    glint = torch.sqrt((part.x - cx - 0.026 * f.light) ** 2 + (part.y - cy + 0.024) ** 2 + 1e-9)
-    part.paint(0.95 * part.coverage(glint - 0.017, 1.2) * white, 1.0)
 
 
 def _brow(part: FaceCanvas, f: SimpleNamespace, side: int, cx: Tensor, cy: Tensor) -> None:
@@ -444,8 +441,8 @@ def _beard(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     part.paint(mask * strength, f.hair * 0.85 * (fur * light)[:, None])
 
 
-def _hair_shape(canvas: FaceCanvas, f: SimpleNamespace) -> tuple[Tensor, Tensor]:
-    """Return the distance to the outline of all hair, and the radius in it (1 at its edge)."""
+def _hair_behind(canvas: FaceCanvas, f: SimpleNamespace) -> None:
+    """Paint the hair that falls behind the head and the neck, in shadow; remember outline and colour for the front."""
     x = canvas.x + 0.07 * f.sin
     f.wave = f.wavy * torch.sin((7.5 + f.strand * 0.5) * canvas.y + f.strand)
     lock = torch.sin((21 - 9 * f.wavy) * x + 2 * f.strand)
@@ -459,29 +456,19 @@ def _hair_shape(canvas: FaceCanvas, f: SimpleNamespace) -> tuple[Tensor, Tensor]
     flare = rx + (0.05 + 0.08 * f.volume) * canvas.y.clamp(min=0)
     fall = torch.maximum(x.abs() - flare, -0.10 - canvas.y)
     shape = crown - f.long * (crown - fall).clamp_(min=0)
-    return torch.maximum(shape, (canvas.y - end - 0.022 * lock) * 0.8), radius
-
-
-def _hair_colour(canvas: FaceCanvas, f: SimpleNamespace, radius: Tensor) -> Tensor:
-    """Return the colour of hair (B, 3, H, W): locks along the strands, a band of gloss, and the side of the light."""
+    f.hair_edge = torch.maximum(shape, (canvas.y - end - 0.022 * lock) * 0.8)
     root = canvas.x - 0.30 * f.part * f.width + 0.07 * f.sin
     along = root / (0.42 + 0.42 * (canvas.y + 1.0).clamp(min=0)) + 0.045 * f.wave
     locks = torch.sin(13 * along + f.strand) + torch.sin(29 * along + 2 * f.strand + 1.5 * canvas.y) * (0.6 + 0.4 * f.wave)
     gloss = (1 - ((radius - 0.80) / 0.13) ** 2).clamp_(min=0) * (1.1 * f.lx * canvas.x + 0.45 - canvas.y).clamp_(0, 1)
     level = 0.78 + 0.34 * f.lx * canvas.x.clamp(-0.7, 0.7) - 0.12 * canvas.y + (0.055 + 0.03 * f.wavy) * locks
     sheen = gloss * (0.20 + 0.06 * locks)
-    return f.hair * level[:, None] + (f.hair * 0.55 + 0.12) * sheen[:, None]
-
-
-def _hair_behind(canvas: FaceCanvas, f: SimpleNamespace) -> None:
-    """Paint the hair that falls behind the head and the neck, in shadow; remember shape and colour for the front."""
-    f.hair_edge, radius = _hair_shape(canvas, f)
-    f.hair_paint = _hair_colour(canvas, f, radius)
+    f.hair_paint = f.hair * level[:, None] + (f.hair * 0.55 + 0.12) * sheen[:, None]
     canvas.paint(canvas.coverage(f.hair_edge, 1.4) * (1 - f.bald), f.hair_paint * 0.62)
 
 
-def _hairline(canvas: FaceCanvas, f: SimpleNamespace) -> Tensor:
-    """Return the distance to the part of the head that hair leaves free: below the hairline, between the temples."""
+def _hair_in_front(canvas: FaceCanvas, f: SimpleNamespace) -> None:
+    """Paint the hair around the face, its shadow on the forehead, and for the old and bald a fringe above the ears."""
     u = (canvas.x - f.sin * 0.17) / f.width
     aside = (u - 0.35 * f.part).abs()
     parted = -0.57 + (0.24 + 0.18 * f.long) * aside * aside + 0.16 * f.long * aside
@@ -490,12 +477,7 @@ def _hairline(canvas: FaceCanvas, f: SimpleNamespace) -> Tensor:
     height = torch.where(f.bangs > 0, fringe, torch.where(f.receding > 0, temple, parted))
     height = _down(f, height, 0.3)
     side = f.width * (0.93 - 0.05 * f.long + 0.13 * (1 - f.long) * ((canvas.y + 0.22) * 5).clamp(0, 1))
-    return torch.maximum(height - canvas.y, (canvas.x - f.sin * 0.09).abs() - side)
-
-
-def _hair_in_front(canvas: FaceCanvas, f: SimpleNamespace) -> None:
-    """Paint the hair around the face, its shadow on the forehead, and for the old and bald a fringe above the ears."""
-    free = _hairline(canvas, f)
+    free = torch.maximum(height - canvas.y, (canvas.x - f.sin * 0.09).abs() - side)  # below the hairline, between the temples
     hair = canvas.coverage(f.hair_edge, 1.3) * canvas.coverage(-free, 1.6)
     rim = canvas.coverage(canvas.outline) * canvas.coverage(canvas.y.sub(0.10).abs() - 0.24, 5.0) * (canvas.u.abs() > 0.86)
     hair = torch.where(f.bald > 0, 0.55 * rim * (f.age > 0.6), hair)

@@ -98,7 +98,7 @@ def mix(low: float, high: float, share: Tensor) -> Tensor:
 
 
 def wave(t: Tensor) -> Tensor:
-    """Return a hump of height 1 over every unit of t, 0 at whole numbers."""
+    """Return a parabola of height 1 over every unit of t, 0 at whole numbers."""
     t = t - t.floor()
     return 4 * t * (1 - t)
 
@@ -344,22 +344,16 @@ def boot(h: Piece) -> None:
     vamp, scale = curve(h.x, [(-0.92, 0.0), (-0.84, 0.24), (-0.66, 0.35), (-0.25, 0.45), (0.15, 0.7)], soft=0.06)
     foot = inside((under - vamp - h.y) * scale, h.side - 0.8 - 0.08 * (h.x < 0))
     upper = inside(smooth_union(foot, shaft, 0.2), h.y - under, top - h.y)
-    h.paint(upper, _leather(h, centre, half, top))
-    block = inside((h.x - 0.58).abs() - 0.2 + 0.12 * (h.y - under), under - h.y, h.y - floor)
-    plate = inside((h.y - under - 0.035).abs() - 0.035, -0.87 - h.x, h.x - 0.78)
-    h.paint(torch.minimum(block, plate), 0.5 * h.brightness)
-
-
-def _leather(h: Piece, centre: Tensor, half: Tensor, top: Tensor) -> Tensor:
-    """Return the tone of a boot: half the pattern of cloth, laces in front, an elastic side, the edge of the cuff."""
     front = h.x - centre + half - 0.1 + 0.25 * (h.y - 0.2).clamp(min=0)
     laces = wave(h.y * 4.67) * line(front, 0.07) * ((h.y > top + 0.15) & (h.y < 0.3))
     elastic = line(h.x - centre - 0.1, 0.02) * (h.y < 0.1)
     cuff = line(h.y - top - 0.1 - 0.3 * h.sleeve, 0.02)
-    across = (h.x - centre) / half
-    shine = 1 - 0.14 * (across * across).clamp(max=1)
+    shine = 1 - 0.14 * ((h.x - centre) / half).square().clamp(max=1)
     marks = ((0.45 * laces + 0.35 * elastic) * h.detail + 0.5 * cuff).clamp(max=0.7)
-    return 0.5 * (h.cloth + h.brightness) * shine * (1 - marks)
+    h.paint(upper, 0.5 * (h.cloth + h.brightness) * shine * (1 - marks))  # half the pattern of cloth
+    block = inside((h.x - 0.58).abs() - 0.2 + 0.12 * (h.y - under), under - h.y, h.y - floor)
+    plate = inside((h.y - under - 0.035).abs() - 0.035, -0.87 - h.x, h.x - 0.78)
+    h.paint(torch.minimum(block, plate), 0.5 * h.brightness)
 
 
 def sandal(h: Piece) -> None:
@@ -371,19 +365,15 @@ def sandal(h: Piece) -> None:
     front = reach * mix(0.78, -0.5, h.shape)
     wedge = inside(bed - h.y, h.y - floor, front - h.x - 0.2 * (h.y - floor), h.x - reach + 0.15 * (h.y - bed))
     h.paint(wedge, 0.75 * h.cloth)
-    _straps(h, reach, floor - 0.12, floor - 0.12 - heel)
-    h.paint(sole, h.brightness * (1 - 0.15 * h.noise))
-
-
-def _straps(h: Piece, reach: Tensor, toe: Tensor, rear: Tensor) -> None:
-    """Paint the straps over the toes, up the heel and around the ankle; toe, rear: heights of the foot's bed."""
-    strap, ankle = mix(0.045, 0.09, h.width), rear - mix(0.2, 0.52, h.sleeve)
+    strap, toe, rear = mix(0.045, 0.09, h.width), floor - 0.12, floor - 0.12 - heel  # half width; heights of the foot's bed
+    ankle = rear - mix(0.2, 0.52, h.sleeve)
     tone = h.brightness * (1 - 0.5 * h.pattern * wave(h.x * 4.67 + h.phase[0]))
     arch = ellipse(h.x, h.y, -0.5 * reach, toe + 0.03, 0.34 * reach, 0.32)
     h.paint(inside(arch.abs() - 1.5 * strap, h.y - toe - 0.03), tone)
     h.paint(capsule(h.x, h.y, 0.9 * reach, rear, 0.86 * reach, ankle, strap), tone)
     loop = ellipse(h.x, h.y - 0.2 * (h.x - 0.86 * reach), 0.6 * reach, ankle + 0.06, 0.28 * reach, 0.1)
     h.paint(loop.abs() - 0.8 * strap, tone)
+    h.paint(sole, h.brightness * (1 - 0.15 * h.noise))
 
 
 GARMENTS: tuple[Callable[[Piece], None], ...] = (

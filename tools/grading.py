@@ -175,8 +175,7 @@ def record_errors(report: Report, index: int, cell: nbformat.NotebookNode) -> No
 
 def verdict_of(number: str, cell: nbformat.NotebookNode, mark: str) -> tuple[str, str]:
     """Return (state, line) that an appended cell printed for an exercise, on a line that begins with `mark`."""
-    streams = [one for one in cell.get("outputs", []) if one.output_type == "stream" and one.name == "stdout"]
-    for line in "".join(one.text for one in streams).splitlines():
+    for line in "".join(one.text for one in cell.get("outputs", []) if one.get("name") == "stdout").splitlines():
         if line.startswith(f"{mark} "):
             state, told = json.loads(line.removeprefix(f"{mark} "))
             return state, told
