@@ -155,11 +155,9 @@ def colour(index: int) -> str:
     return palette[index % len(palette)]
 
 
-def latent_scatter(
-    z: Tensor, labels: Tensor | None = None, class_names: Sequence[str] = (), title: str = "", ax: Axes | None = None
-) -> Axes:
+def latent_scatter(z: Tensor, labels: Tensor | None = None, class_names: Sequence[str] = (), title: str = "") -> Axes:
     """Draw codes (N, 2) in the plane, coloured by label (N,), each class named at its middle."""
-    ax = axes(ax, 6, 5)
+    ax = axes(None, 6, 5)
     labels = torch.zeros(len(z), dtype=torch.long) if labels is None else labels
     for value in labels.unique().tolist():
         ax.scatter(z[labels == value, 0], z[labels == value, 1], s=5, alpha=0.55, color=colour(value), linewidths=0)

@@ -45,9 +45,6 @@ class Distant(torch.Tensor):
     def tolist(self):
         return self.near.tolist()
 
-    def __repr__(self) -> str:
-        return f"elsewhere: {self.near!r}"
-
 
 class Generator(torch.Generator):
     """A torch.Generator that knows its place."""

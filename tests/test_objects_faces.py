@@ -127,20 +127,23 @@ def test_glasses_hat_and_blond_hair_change_what_they_should():
     assert torch.equal(dark[:, :, 42:46, 30:34], blond[:, :, 42:46, 30:34])
 
 
-def test_yaw_moves_the_features_sideways():
-    p = plain_faces(9, smile=-0.2, mouth_open=0, lipstick=0, skin_tone=0.25, hair_style=faces.CROPPED, receding=0)
-    for one in rows_of(p, 9):
+@pytest.mark.parametrize(("feature", "ends", "least"), [("lipstick", (0, 1), 0.8), ("eye_colour", (1, 0), 0.5)])
+def test_yaw_moves_the_features_sideways(feature, ends, least):
+    plain = {
+        "smile": -0.2,
+        "mouth_open": 0,
+        "lipstick": 0,
+        "skin_tone": 0.25,
+        "receding": 0,
+        "eye_size": 0.5,
+        "narrow": 0,
+        "gaze": 0,
+    }
+    for one in rows_of(plain_faces(9, hair_style=faces.CROPPED, **plain), 9):
         one["yaw"] = torch.linspace(-1, 1, 9)
-        bare, marked = (faces.draw(with_all(one, lipstick=value)).float().mean(1)[:, 36:56] for value in (0, 1))
-        lips = across((marked - bare).abs())
-        assert (lips.diff() > 0.8).all() and lips[-1] - lips[0] > 10
-
-
-def test_eyes_follow_yaw():
-    p = plain_faces(1, eye_size=0.5, narrow=0, hair_style=faces.CROPPED, gaze=0)
-    turned = next(rows_of(p, 7)) | {"yaw": torch.linspace(-1, 1, 7)}
-    blue, brown = (faces.draw(with_all(turned, eye_colour=shade)).float() for shade in (1.0, 0.0))
-    assert (across((blue - brown).abs().sum(1)).diff() > 0.5).all()
+        bare, marked = (faces.draw(with_all(one, **{feature: value})).float().mean(1) for value in ends)
+        place = across((marked - bare).abs())
+        assert (place.diff() > least).all() and place[-1] - place[0] > 10
 
 
 def test_light_brightens_its_own_side():

@@ -220,8 +220,9 @@ def precision_of_fit() -> str:
     return "bfloat16" if bfloat16_pays(device()) else "float32"
 
 
-def matmul_peak(side: int = 2048, kind: str | None = None) -> float:
+def matmul_peak(kind: str | None = None) -> float:
     """Return the floating-point operations per second of a large matrix product in a precision (default: that of `fit`)."""
+    side = 2048
     a = torch.randn(side, side, device=device(), dtype=getattr(torch, kind or precision_of_fit()))
     return 2 * side**3 / seconds(lambda: a @ a, 5)
 

@@ -100,14 +100,14 @@ class Trial:
         """Forget the key presses and images so far."""
         self.page.evaluate("seen.keys.length = seen.images.length = 0")
 
-    def settle(self, seconds: float = 30) -> None:
+    def settle(self) -> None:
         """Wait until the images are those of the numbers beside the sliders, and stay so."""
-        end, right = time.monotonic() + seconds, 0
+        end, right = time.monotonic() + 30, 0
         while right < 2:
             same = all(alike(a, b) for a, b in zip(self.shown(), self.wanted(), strict=True))
             right = right + 1 if same else 0
             assert same or time.monotonic() < end, (
-                f"{seconds:.0f} s after the last move, the page of {self.path.name} does not show what the numbers "
+                f"30 s after the last move, the page of {self.path.name} does not show what the numbers "
                 f"{self.readouts()} decode to. Move the slider by hand in 'make lab', and look at LatentSliders.put."
             )
             self.page.wait_for_timeout(250)
