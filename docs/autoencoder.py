@@ -1,6 +1,5 @@
 """Draw docs/autoencoder.png, the diagram of question 5 in answers/theory.md: a drawn garment, encoded and decoded."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Polygon
 from torch import Tensor
 
+import standins
 from helpers import figures, pretrained
-from helpers.data import load, to_float
+from helpers.data import to_float
 from helpers.diagrams import DECODER, ENCODER, INK, LATENT, PALE, blocks, column, draw_image, join
 from helpers.models import LatentModel, codes, decode
 
@@ -21,14 +21,7 @@ GARMENT = 13  # a boot of the drawn wardrobe
 
 def drawn_garment() -> Tensor:
     """Return one drawn garment (1, 28, 28) in [0, 1]: never a real image, whatever data this machine has."""
-    before = os.environ.get("VAE_COURSE_STANDINS")
-    os.environ["VAE_COURSE_STANDINS"] = "1"
-    try:
-        return to_float(load("fashion", "test", n=GARMENT + 1, seed=0, quiet=True).images[GARMENT])
-    finally:
-        os.environ.pop("VAE_COURSE_STANDINS")
-        if before is not None:
-            os.environ["VAE_COURSE_STANDINS"] = before
+    return to_float(standins.generate("fashion", "test", GARMENT + 1, 0).images[GARMENT])
 
 
 def sizes(model: LatentModel) -> tuple[str, str]:

@@ -1,8 +1,7 @@
 """Search the plane of `fashion_vae` for fixed points and cycles of z → E(D(z)) for longer than notebook 14 does: a few minutes.
 
-Prints what the page says of its own search: how many fixed points there are at least, whether their indices add up, where
-random starts end, and whether Newton's method finds cycles of period 2, 3 and 4. Everything is the map's, in float64; only
-the starts come from a table of it.
+Prints how many fixed points there are at least, whether their indices add up, where random starts end, and whether Newton's
+method finds cycles of period 2, 3 and 4. Everything is the map's, in float64; only the starts come from a table of it.
 """
 
 from __future__ import annotations

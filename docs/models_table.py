@@ -3,9 +3,8 @@
     python docs/models_table.py              the shipped models (needs no data; minutes on two cores)
     python docs/models_table.py --train      and an autoencoder and beta-VAEs, trained for it on the real CIFAR-10
 
-d² is the squared Fréchet distance, KID the kernel distance, both in the features of the network in the heading: comparable within
-one table only. An interval is 95 %, by bootstrap over the samples. Precision and recall are taken against as many real images as
-there are samples. "photographs" is one half of the real images against the other: what a perfect generator would get.
+d² is the squared Fréchet distance (95 %: bootstrap), KID the kernel distance, both in the features of the heading; precision
+and recall are taken against as many real images as samples. "photographs" is one half of the real images against the other.
 """
 
 from __future__ import annotations
@@ -29,13 +28,13 @@ def noise(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def samplers(z: torch.Tensor, rebuilt: torch.Tensor, n: int) -> dict[str, torch.Tensor]:
+def samplers(z: torch.Tensor, held_out: torch.Tensor, n: int) -> dict[str, torch.Tensor]:
     """Return latents by how they are sampled, given points z (N, Z) of real images, and codes to decode as they are."""
     return {
         "prior N(0, I)": latent.prior_samples(n, z.shape[1], noise(1)),
         "one Gaussian": latent.gaussian_samples(z, n, noise(2)),
         "mixture of 10": latent.mixture_samples(latent.fit_mixture(z, 10), n, noise(3)),
-        "held-out codes": rebuilt[:n],
+        "held-out codes": held_out[:n],
     }
 
 
@@ -87,8 +86,8 @@ def main() -> None:
             plan.append((name, pretrained.load(name), latent.aggregate_samples(known.mu, known.logvar, 4000, noise(4)), known.mu))
         if asked.train and features == "cifar10_features":
             plan += trained(asked.epochs, asked.images)
-        for name, model, points, rebuilt in plan:
-            for way, z in samplers(points, rebuilt, asked.samples).items():
+        for name, model, points, held_out in plan:
+            for way, z in samplers(points, held_out, asked.samples).items():
                 print(row(name, way, decode(model, z), real, features), flush=True)
 
 

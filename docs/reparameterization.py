@@ -28,7 +28,7 @@ def image(ax: Axes, x, place: float, y: float, name: str) -> None:
 
 
 def row(ax: Axes, y: float, images, title: str, reparameterized: bool) -> None:
-    """Draw one path from image to loss; where the noise is an input, gradients pass."""
+    """Draw one path from image to loss, and the gradients back: to the encoder where the noise is an input, else to z only."""
     image(ax, images[0], 0.85, y, "$x$")
     image(ax, images[1], 11.15, y, r"$\hat{x}$")
     trapezoid(ax, 1.9, 3.6, y, (0.85, 0.5), ENCODER, "encoder")
@@ -50,23 +50,18 @@ def row(ax: Axes, y: float, images, title: str, reparameterized: bool) -> None:
     else:
         box(ax, 6.97, y, 1.45, r"$z \sim \mathcal{N}(\mu, \sigma^2)$", 0.7)
         ax.patches[-1].set_facecolor(RANDOM)
-    gradients(ax, y, reparameterized)
-    ax.text(0.3, y + 1.72, title, ha="left", va="center", fontsize=12, color=INK, weight="bold")
-
-
-def gradients(ax: Axes, y: float, passes: bool) -> None:
-    """Draw the gradients on their way back: to mu, sigma and the encoder, or no further than z."""
     back(ax, (12.9, y + 0.4), (9.5, y + 0.9), bend=0.25)
     back(ax, (8.8, y + 0.72), (7.4, y + 0.45), bend=0.25)
     for sign in (1, -1):
-        tint = LATENT if passes else "#BBBBBB"
+        tint = LATENT if reparameterized else "#BBBBBB"
         back(ax, (6.35, y + 0.45 * sign), (5.2, y + 0.95 * sign), tint, 0.2 * sign)
         back(ax, (4.4, y + 1.0 * sign), (3.3, y + 0.72 * sign), tint, 0.2 * sign)
-        if not passes:
+        if not reparameterized:
             ax.text(5.85, y + 0.78 * sign, "✕", ha="center", va="center", fontsize=15, color=LATENT, weight="bold")
-    if passes:
+    if reparameterized:
         ax.text(5.98, y + 1.0, r"$\partial z / \partial \mu = 1$", ha="left", va="center", fontsize=9.5, color=LATENT)
         ax.text(5.45, y - 1.2, r"$\partial z / \partial \sigma = \varepsilon$", ha="left", va="center", fontsize=9.5, color=LATENT)
+    ax.text(0.3, y + 1.72, title, ha="left", va="center", fontsize=12, color=INK, weight="bold")
 
 
 def main(folder: Path = FOLDER) -> Path:

@@ -51,18 +51,15 @@ def main() -> None:
     print(f"| trial | parameters | recon | KL | −ELBO | squared error | SSIM | Fréchet, prior samples |{mixture} seconds |")
     print("|---" * (10 if faces else 9) + "|")
     for name, choice in TRIALS[arguments.data].items():
-        beta = choice.get("beta", 1.0)
-        settled = {key: value for key, value in choice.items() if key != "beta"}
-        model = build(ModelConfig("vae", shape=train.shape, likelihood="gaussian", **settled), seed=0)
+        beta = choice.pop("beta", 1.0)
+        model = build(ModelConfig("vae", shape=train.shape, likelihood="gaussian", **choice), seed=0)
         history = fit(model, images, epochs=arguments.epochs, beta=beta, progress=False)
         found = recipes.score(model, held_out, f"{arguments.data}_features")
-        drawn = f" {from_mixture(model, held_out.images):.1f} |" if faces else ""
-        print(
-            f"| {name} | {models.parameter_count(model):,} | {found['recon']:.0f} | {found['kl']:.0f} | "
-            f"{found['recon'] + found['kl']:.0f} | {found['sse']:.1f} | {found['ssim']:.3f} | {found['frechet']:.1f} |{drawn} "
-            f"{sum(history.column('seconds')):.0f} |",
-            flush=True,
-        )
+        cells = [name, f"{models.parameter_count(model):,}"]
+        cells += [f"{value:.0f}" for value in (found["recon"], found["kl"], found["recon"] + found["kl"])]
+        cells += [f"{found['sse']:.1f}", f"{found['ssim']:.3f}", f"{found['frechet']:.1f}"]
+        cells += [f"{from_mixture(model, held_out.images):.1f}"] if faces else []
+        print("|", " | ".join([*cells, f"{sum(history.column('seconds')):.0f}"]), "|", flush=True)
 
 
 def from_mixture(model: models.VAE, images: torch.Tensor) -> float:

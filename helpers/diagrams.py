@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from matplotlib.axes import Axes
@@ -39,13 +40,12 @@ class Box:
 def blocks(part: nn.Module, x: Tensor) -> list[Box]:
     """Return one box for each layer with weights that x passes through, in order."""
     found: list[Box] = []
+    names = {nn.Linear: "Linear", nn.Conv2d: "Conv", nn.ConvTranspose2d: "Convᵀ"}
 
     def keep(layer: nn.Module, _, output: Tensor) -> None:
-        names = {nn.Linear: "Linear", nn.Conv2d: "Conv", nn.ConvTranspose2d: "Convᵀ"}
         found.append(Box(tuple(output.shape[1:]), names[type(layer)]))
 
-    kinds = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
-    hooks = [layer.register_forward_hook(keep) for layer in part.modules() if isinstance(layer, kinds)]
+    hooks = [layer.register_forward_hook(keep) for layer in part.modules() if type(layer) in names]
     try:
         with torch.no_grad():
             part(x)
@@ -71,10 +71,8 @@ def architecture(model: LatentModel, image: Tensor, title: str = "", ax: Axes | 
     draw_image(ax, x_hat[0], end, r"$\hat{x}$")
     side(ax, encoder, reading, ENCODER, "encoder")
     side(ax, decoder, drawing, DECODER, "decoder")
-    for left, right in zip([1.45, *reading[:-1]], reading, strict=True):
-        arrow(ax, left + 0.25, right - 0.25)
-    for left, right in zip(drawing, [*drawing[1:], end - 0.6], strict=True):
-        arrow(ax, left + 0.25, right - 0.25)
+    for left, right in (*pairwise([1.45, *reading]), *pairwise([*drawing, end - 0.6])):
+        join(ax, (left + 0.25, 0), (right - 0.25, 0))
     ax.set_axis_off()
     ax.set(xlim=(-0.1, end + 1.0), ylim=(-2.35, 2.35), aspect="equal", title=title)
     return ax
@@ -95,7 +93,11 @@ def side(ax: Axes, layers: list[Box], places: list[float], tint: str, name: str)
         if len(box.shape) == 1:
             ax.add_patch(Rectangle((place - 0.13, -box.height / 2), 0.26, box.height, fc=tint, ec="white", lw=0.5, alpha=0.9))
         else:
-            feature_maps(ax, box, place, tint)
+            sheets, half = max(2, round(math.log2(box.shape[0])) - 1), box.height / 2  # more for more channels
+            for shift in (0.05 * (sheets / 2 - k) for k in range(sheets)):
+                left, right = place + shift - 0.18, place + shift + 0.1
+                corners = [(left, -half), (right, -half + 0.18), (right, half + 0.1), (left, half - 0.08)]
+                ax.add_patch(Polygon(corners, closed=True, fc=tint, ec="white", lw=0.6, alpha=0.9))
         low = -box.height / 2 - (0.16 if len(box.shape) == 1 else 0.3)
         if lines and abs(low - lines[-1]) < 0.6 and len(box.label) > 6:
             low = lines[-1] - 0.62
@@ -106,40 +108,24 @@ def side(ax: Axes, layers: list[Box], places: list[float], tint: str, name: str)
         ax.text(sum(places) / len(places), 2.1, name, ha="center", va="center", fontsize=12, color=tint, weight="bold")
 
 
-def feature_maps(ax: Axes, box: Box, place: float, tint: str) -> None:
-    """Draw a stack of feature maps: more sheets for more channels."""
-    sheets = max(2, round(math.log2(box.shape[0])) - 1)
-    half = box.height / 2
-    for k in range(sheets):
-        shift = 0.05 * (sheets / 2 - k)
-        left, right = place + shift - 0.18, place + shift + 0.1
-        corners = [(left, -half), (right, -half + 0.18), (right, half + 0.1), (left, half - 0.08)]
-        ax.add_patch(Polygon(corners, closed=True, fc=tint, ec="white", lw=0.6, alpha=0.9))
-
-
 def latent(ax: Axes, model: LatentModel, place: float) -> float:
     """Draw the latent code: one column for an autoencoder; mu and log σ² meeting in z for a VAE. Returns z's place."""
     size, z = model.config.latent, place
     if not isinstance(model, VAE):
-        arrow(ax, place - 1.1, place - 0.25)
+        join(ax, (place - 1.1, 0), (place - 0.25, 0))
     else:
         z = place + 1.5
-        heads(ax, place, z, size)
+        for y, name in ((0.95, r"$\mu$"), (-0.95, r"$\log\,\sigma^2$")):
+            column(ax, place, y, size, name)
+            join(ax, (place - 1.1, 0.1 * y), (place - 0.25, y))
+            join(ax, (place + 0.25, y), (z - 0.22, 0.15 * y))
+        ax.text(z, -1.75, r"$z = \mu + \sigma\,\varepsilon$", ha="center", va="center", fontsize=9.5, color=INK)
+        ax.text(z, -2.1, r"$\varepsilon \sim N(0, I)$", ha="center", va="center", fontsize=9, color=PALE)
+        join(ax, (z, -1.55), (z, -0.9), PALE)
     column(ax, z, 0, size, "z")
-    arrow(ax, z + 0.25, z + 1.1)
+    join(ax, (z + 0.25, 0), (z + 1.1, 0))
     ax.text((place + z) / 2, 2.1, "latent space", ha="center", va="center", fontsize=12, color=LATENT, weight="bold")
     return z
-
-
-def heads(ax: Axes, place: float, z: float, size: int) -> None:
-    """Draw the two heads of a VAE's encoder, and the noise that joins them in z."""
-    for y, name in ((0.95, r"$\mu$"), (-0.95, r"$\log\,\sigma^2$")):
-        column(ax, place, y, size, name)
-        join(ax, (place - 1.1, 0.1 * y), (place - 0.25, y))
-        join(ax, (place + 0.25, y), (z - 0.22, 0.15 * y))
-    ax.text(z, -1.75, r"$z = \mu + \sigma\,\varepsilon$", ha="center", va="center", fontsize=9.5, color=INK)
-    ax.text(z, -2.1, r"$\varepsilon \sim N(0, I)$", ha="center", va="center", fontsize=9, color=PALE)
-    join(ax, (z, -1.55), (z, -0.9), PALE)
 
 
 def join(ax: Axes, start: tuple[float, float], end: tuple[float, float], tint: str = INK) -> None:
@@ -155,8 +141,3 @@ def column(ax: Axes, place: float, y: float, count: int, name: str) -> None:
     half = 0.12 * shown
     ax.text(place, y + half + 0.05, name, ha="center", va="bottom", fontsize=11, color=INK)
     ax.text(place, y - half - 0.05, str(count), ha="center", va="top", fontsize=9, color=INK)
-
-
-def arrow(ax: Axes, left: float, right: float) -> None:
-    """Draw an arrow to the right along the middle line."""
-    join(ax, (left, 0), (right, 0))

@@ -1,8 +1,4 @@
-"""Every kind of figure in the course: tensors go in, drawn axes come out.
-
-Each function takes `ax=None` (a new figure then), draws into it and returns it. Images are tiled into one sheet, so that a
-page never holds a wall of axes. `use_style()` gives every figure the course's look.
-"""
+"""Every kind of figure in the course: tensors go in, drawn axes come out, new ones where `ax` is None; images are one sheet."""
 
 from __future__ import annotations
 
@@ -45,9 +41,9 @@ def use_style() -> None:
 
 
 def compact(figure: Figure, form: str) -> tuple[bytes, dict[str, int]] | None:
-    """Return a figure as "PNG" with few colours or, where it shows colour images, as "JPEG", and its size on the screen.
+    """Return a figure as "JPEG", if it shows colour images, or else "PNG" with few colours, and its size; None for the other form.
 
-    None for the other form. Of the ways to store it, from the finest on, the first below LIMIT bytes counts, else the smallest.
+    Of the ways to store it, from the finest on, the first below LIMIT bytes counts, else the smallest.
     """
     coloured = any(np.asarray(image.get_array()).ndim == 3 for ax in figure.axes for image in ax.images)
     if (form == "JPEG") != coloured:
@@ -91,7 +87,7 @@ def tile(images: Tensor, columns: int, gap: int = 1) -> np.ndarray:
     images = to_unit(images).clamp(0, 1)
     count, channels, height, width = images.shape
     rows = -(-count // columns)
-    sheet = torch.full((channels, rows * (height + gap) - gap, columns * (width + gap) - gap), 1.0)
+    sheet = torch.ones(channels, rows * (height + gap) - gap, columns * (width + gap) - gap)
     for i, image in enumerate(images):
         top, left = (i // columns) * (height + gap), (i % columns) * (width + gap)
         sheet[:, top : top + height, left : left + width] = image
@@ -122,10 +118,7 @@ def sheet_axes(sheet: np.ndarray, scale: float, title: str, left: float = 0) -> 
 
 
 def image_grid(images: Tensor, columns: int = 10, title: str = "", ax: Axes | None = None, pixels: float | None = None) -> Axes:
-    """Draw images (N, C, H, W) as one sheet, row by row.
-
-    pixels: how wide each image is on the screen (default: as large as fits, up to 128, and never smaller than its own pixels).
-    """
+    """Draw images (N, C, H, W) as one sheet, row by row; pixels: width of each on the screen (default: what fits, up to 128)."""
     sheet = tile(images, columns)
     if ax is None:
         ax = sheet_axes(sheet, (pixels or fitting(images, columns)) / images.shape[-1], title)
@@ -134,10 +127,7 @@ def image_grid(images: Tensor, columns: int = 10, title: str = "", ax: Axes | No
 
 
 def image_rows(rows: Mapping[str, Tensor], title: str = "", ax: Axes | None = None, pixels: float | None = None) -> Axes:
-    """Draw one labelled row of images (N, C, H, W) for each entry: originals over reconstructions, for example.
-
-    pixels: as in `image_grid`.
-    """
+    """Draw one labelled row of images (N, C, H, W) for each entry, for example originals over reconstructions; pixels as above."""
     counts = {len(images) for images in rows.values()}
     if len(counts) != 1:
         raise ValueError(f"every row needs the same number of images, but they have {sorted(counts)}.")
@@ -165,11 +155,9 @@ def colour(index: int) -> str:
     return palette[index % len(palette)]
 
 
-def latent_scatter(
-    z: Tensor, labels: Tensor | None = None, class_names: Sequence[str] = (), title: str = "", ax: Axes | None = None
-) -> Axes:
+def latent_scatter(z: Tensor, labels: Tensor | None = None, class_names: Sequence[str] = (), title: str = "") -> Axes:
     """Draw codes (N, 2) in the plane, coloured by label (N,), each class named at its middle."""
-    ax = axes(ax, 6, 5)
+    ax = axes(None, 6, 5)
     labels = torch.zeros(len(z), dtype=torch.long) if labels is None else labels
     for value in labels.unique().tolist():
         ax.scatter(z[labels == value, 0], z[labels == value, 1], s=5, alpha=0.55, color=colour(value), linewidths=0)
@@ -307,10 +295,7 @@ def heat_table(values: Tensor, rows: Sequence[str], columns: Sequence[str], titl
 def response_matrix(
     values: Tensor, rows: Sequence[str], columns: Sequence[str], title: str = "", limit: float | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Draw a signed matrix (R, C) as coloured squares with their values: blue below zero, white at it, red above.
-
-    limit: the value at which the colours end (default: the largest); a value beyond it keeps its number and the end's colour.
-    """
+    """Draw a signed matrix (R, C) as squares with their values, blue below zero, red above; limit: where the colours end."""
     ax = axes(ax, 0.52 * len(columns) + 2.2, 0.42 * len(rows) + 1.7)
     values = values.detach().cpu().double()
     limit = float(values.abs().max()) if limit is None else limit

@@ -1,7 +1,6 @@
 """Live controls for the notebooks: a model, or finished images, go in; sliders that change the image at every move come out.
 
-Images travel as JPEG through `widgets.Image`, and sliders call back through `observe`: no new figure a move, no flicker. The
-browser holds a slider's next value back until the kernel has dealt with the last one, then sends the newest: nothing piles up.
+Images travel as JPEG through `widgets.Image`. The browser holds a slider's next value back until the last one is dealt with.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from torch import Tensor
 from helpers import pretrained, settings
 from helpers.data import DataError
 from helpers.figures import DPI, colour, encoded, tile
-from helpers.latent import code_of, gaussian_samples, kl_per_latent, prior_samples, ranked_by_kl
+from helpers.latent import gaussian_samples, kl_per_latent, prior_samples, ranked_by_kl
 from helpers.models import LatentModel, decode
 from helpers.pretrained import Codes
 
@@ -44,25 +43,19 @@ def enlarged(x_hat: Tensor, side: int) -> Image.Image:
 
 
 class WithFallback:
-    """What a widget shows where no kernel runs: its images side by side, and its sentence."""
+    """A widget that shows its images side by side, and its sentence, where no kernel runs."""
 
     def _repr_mimebundle_(self, **options: object) -> dict:
-        """Return the live view, a still image and `repr`, of which a page shows the first that it can."""
         image = base64.b64encode(encoded(still(self), "JPEG", 80)).decode()
         return super()._repr_mimebundle_(**options) | {"image/jpeg": image, "text/plain": repr(self)}  # type: ignore[misc]
 
 
-def screens_of(widget: widgets.Widget) -> list[Image.Image]:
-    """Return the images that a widget shows at this moment, from the left to the right."""
-    if isinstance(widget, widgets.Image):
-        return [Image.open(io.BytesIO(widget.value))]
-    return [image for child in getattr(widget, "children", ()) for image in screens_of(child)]
-
-
 def still(widget: widgets.Widget) -> Image.Image:
-    """Return all that a widget shows at this moment as one image."""
-    images = screens_of(widget)
-    sheet = Image.new("RGB", (sum(image.width for image in images), max(image.height for image in images)), "white")
+    """Return the images that a widget shows at this moment as one image, from the left to the right."""
+    if isinstance(widget, widgets.Image):
+        return Image.open(io.BytesIO(widget.value))
+    images = [still(child) for child in getattr(widget, "children", ())]
+    sheet = Image.new("RGB", (sum(image.width for image in images), max((image.height for image in images), default=0)), "white")
     for i, image in enumerate(images):
         sheet.paste(image, (sum(before.width for before in images[:i]), 0))
     return sheet
@@ -116,12 +109,11 @@ def to_grid(value: float, rounding: Callable[[float], float] = round) -> float:
 
 
 class Walk:
-    """A smooth path without an end through K numbers: from where it begins to one random place after another.
+    """A smooth path without an end through K numbers: from where it begins to one random point after another.
 
     t(s) = cos φ · a + sin φ · b,   φ = π/2 · (3 f² − 2 f³),   f the fraction of the leg from a to b that is done
 
-    If a and b are independent draws from N(0, I), so is every point between them (cos² + sin² = 1); a straight line would pass
-    through the bland middle (notebook 08). The cubic brings the speed to zero at both ends of a leg: the path has no corner.
+    If a and b are samples of N(0, I), so is every point between them (notebook 08). At both ends of a leg the speed is zero.
     """
 
     def __init__(self, start: Tensor, reach: float, generator: torch.Generator) -> None:
@@ -141,14 +133,12 @@ class Walk:
 class LatentSliders(WithFallback, widgets.VBox):
     """Sliders over the latent numbers of a model, and the image that they decode to, redrawn at every move.
 
-    model: an Autoencoder or VAE.  codes: its held-out codes; of two latents a map is drawn from them, beside the image; of more
-    they say which are used.  start: (Z,), the point to begin at (default: 0).  dims: which latents get a slider, counted from 0
-    (default: the eight with most KL; without codes the first eight).  directions: name → (Z,), more sliders, each of which adds
-    that multiple of a direction.  reach: sliders go from -reach to reach.  side: of the image, in screen pixels.  buttons:
-    reset, randomise and walk, too.
+    codes: held-out codes; two latents are shown on a map of them, too.  start: (Z,), the point to begin at (default: 0).  dims:
+    which latents get a slider, from 0 (default: the eight with most KL; without codes the first eight).  directions: name → (Z,),
+    more sliders, which add multiples of a direction.  reach: sliders go from -reach to reach.  side: of the image, screen pixels.
+    buttons: reset, randomise and walk, too.
 
-    Numbers are set in code by `move` and `go_to`. Raises ValueError on latents that are not there, directions and starts of another
-    length, NaN, and moves beyond a slider's end. Shown in notebooks 00 and 10.
+    Raises ValueError on latents that are not there, points of another length, NaN, and moves beyond a slider's end.
     """
 
     def __init__(
@@ -205,11 +195,7 @@ class LatentSliders(WithFallback, widgets.VBox):
         return one
 
     def controls(self) -> list[widgets.Widget]:
-        """Return the row of buttons.
-
-        The steps of a walk come from the browser's clock, a hidden Play: it sends the next one only when the kernel has drawn
-        the last. So a slow machine takes fewer steps and is never late, and between two steps the kernel is free.
-        """
+        """Return the row of buttons; a hidden Play is a walk's clock, and sends a step only when the kernel has drawn the last."""
         self.reset_button = widgets.Button(description="reset", icon="home", tooltip="back to the start")
         self.random_button = widgets.Button(description="randomise", icon="random", tooltip="another random point")
         self.walk_button = widgets.ToggleButton(description="walk", icon="play", tooltip="a smooth path through random points")
@@ -224,23 +210,17 @@ class LatentSliders(WithFallback, widgets.VBox):
         return [widgets.HBox([self.reset_button, self.random_button, self.walk_button, self.play])]
 
     def taken(self, key: int | str, value: float) -> None:
-        """Follow a handle that was moved by hand, which ends a walk.
-
-        A browser's slider knows only multiples of its step, and tells them back when it is first shown: that is no move.
-        """
+        """Follow a handle that was moved by hand, which ends a walk; a browser that rounds to its step has not moved it."""
         if not self.quiet and abs(value - self.shown[key]) > SLIDER_STEP / 2:
             self.walk(False)
             self.move(key, value)
 
     def move(self, key: int | str, value: float) -> None:
-        """Set one latent (counted from 0), or the multiple of a direction (by name), and redraw.
-
-        Raises ValueError when there is no such slider, or the value lies beyond its end or is NaN.
-        """
+        """Set one latent (from 0), or the multiple of a direction (by name), and redraw. Raises ValueError as `put` does."""
         self.put({key: value})
 
     def put(self, values: Mapping[int | str, float]) -> None:
-        """Set several sliders and redraw once; errors as in `move`."""
+        """Set several sliders and redraw once. Raises ValueError when one is not there, or a value is beyond its end or NaN."""
         for key, value in values.items():
             if key not in self.handles:
                 raise ValueError(f"there is no slider {key!r}. There are: {', '.join(map(str, self.handles))}.")
@@ -256,13 +236,12 @@ class LatentSliders(WithFallback, widgets.VBox):
                 self.z += value * self.directions[key]
             else:
                 self.z[0, key] += value
-        self.redraw()
+        self.screen.value = jpeg(enlarged(decode(self.model, self.z), self.side))
+        if self.map and self.plane:
+            self.plane.value = jpeg(self.map.image(self.z[0]))
 
     def follow(self, key: int | str, value: float) -> None:
-        """Let a handle show a value, to the step, without a redraw.
-
-        While `continuous_update` is off the browser does not tell the value back, which could come late, as if by hand.
-        """
+        """Let a handle show a value, to the step, without a redraw; `continuous_update` is off so that no browser tells it back."""
         self.shown[key], handle = to_grid(value), self.handles[key]
         if abs(handle.value - self.shown[key]) < SLIDER_STEP / 2:
             return
@@ -288,20 +267,13 @@ class LatentSliders(WithFallback, widgets.VBox):
         self.home = self.point(z)
         self.reset()
 
-    def start_from_image(self, image: Tensor) -> None:
-        """Start from the code of an image (C, H, W). Raises ShapeError when it is of another size than the model's."""
-        self.start_from(code_of(self.model, image))
-
     def reset(self) -> None:
         """Go back to the start."""
         self.walk(False)
         self.go_to(self.home)
 
     def randomise(self) -> None:
-        """Go to a random point: a draw from the normal distribution fitted to the codes, or, without codes, from N(0, I).
-
-        The codes of a trained model do not fill N(0, I) evenly (notebook 09), and draws from the fit decode to better images.
-        """
+        """Go to a sample of the normal distribution fitted to the codes (notebook 09), or, without codes, of N(0, I)."""
         self.walk(False)
         size = self.z.shape[1]
         z = prior_samples(1, size, self.generator) if self.codes is None else gaussian_samples(self.codes.mu, 1, self.generator)
@@ -327,12 +299,6 @@ class LatentSliders(WithFallback, widgets.VBox):
         if self.path is not None and count > self.first:
             self.put(dict(zip(self.handles, self.path.at(count - self.first).tolist(), strict=True)))
 
-    def redraw(self) -> None:
-        """Decode z and show it."""
-        self.screen.value = jpeg(enlarged(decode(self.model, self.z), self.side))
-        if self.map and self.plane:
-            self.plane.value = jpeg(self.map.image(self.z[0]))
-
     def __repr__(self) -> str:
         parts = {"latent number": len(self.dims), "direction": len(self.directions)}
         over = " and ".join(f"{count} {what}{'s' * (count > 1)}" for what, count in parts.items() if count)
@@ -341,28 +307,25 @@ class LatentSliders(WithFallback, widgets.VBox):
 
 SHIPPED = {"digits": "mnist_vae", "garments": "fashion_vae", "objects": "cifar10_conv_vae", "faces": "celeba_vae"}
 STARTS = ("the mean of the codes", "a held-out image", "a random sample")
+SIDE = 320  # screen pixels of a shipped model's image
 
 
 class Traversals(WithFallback, widgets.VBox):
-    """Sliders over the latents of a shipped model, with menus: which model, and where to start.
+    """Sliders over the k latents with most KL of a shipped model, with menus: which model, and where to start.
 
     model: digits, garments, objects, faces, or the name of any shipped model.  start: one of STARTS.  image: which held-out
-    image, where that is the start.  k: the sliders are those of the k latents with most KL, in that order; each tells its KL
-    in nats.  reach, side, generator: as in LatentSliders, which is at `.sliders`.
+    image, where that is the start.
 
-    Raises DataError, listing the ones there are, when a model's weights are not here, and ValueError when there is no such
-    start or image, or k is below 1. What goes wrong after a click is written under the image. Shown in notebook 10.
+    Raises DataError when a model's weights are not here, and ValueError when there is no such start or image, or k is below 1.
+    What goes wrong after a click is written under the image.
     """
 
-    def __init__(
-        self, model: str = "faces", *, start: str = STARTS[1], image: int = 0, k: int = 8, reach: float = 3.0, side: int = 320,
-        generator: torch.Generator | None = None,
-    ) -> None:  # fmt: skip
+    def __init__(self, model: str = "faces", *, start: str = STARTS[1], image: int = 0, k: int = 8) -> None:
         if start not in STARTS:
             raise ValueError(f"start is {start!r}; it must be one of: {', '.join(STARTS)}.")
         if k < 1:
             raise ValueError(f"k is {k}; at least one latent needs a slider.")
-        self.k, self.reach, self.side, self.generator = k, reach, side, generator or settings.generator(11)
+        self.k, self.generator = k, settings.generator(11)
         self.kept: dict[str, tuple[LatentModel, Codes]] = {}
         self.sliders: LatentSliders
         menu = [*SHIPPED, *([] if model in SHIPPED else [model])]
@@ -373,7 +336,7 @@ class Traversals(WithFallback, widgets.VBox):
         self.start_menu = widgets.Dropdown(options=STARTS, value=start, description="start from")
         self.image_box = widgets.BoundedIntText(image, min=0, max=size - 1, description="number")
         for one in (self.model_menu, self.start_menu, self.image_box):
-            one.layout.width = f"{max(side, 200)}px"
+            one.layout.width = f"{SIDE}px"
         self.stage, self.note = widgets.VBox(), widgets.HTML()
         super().__init__([self.model_menu, self.start_menu, self.image_box, self.stage, self.note])
         self.show(model)
@@ -407,15 +370,15 @@ class Traversals(WithFallback, widgets.VBox):
         self.shown = model
         if self.stage.children:
             self.sliders.walk(False)
-        nats = None if codes.logvar is None else kl_per_latent(codes.mu, codes.logvar)
         dims = list(range(codes.mu.shape[1])) if codes.logvar is None else ranked_by_kl(codes.mu, codes.logvar).tolist()
-        self.sliders = LatentSliders(loaded, codes, dims=dims[: self.k], reach=self.reach, side=self.side, buttons=True,
-                                     generator=self.generator)  # fmt: skip
-        for dim in self.sliders.dims:
-            self.sliders.handles[dim].tooltip = "" if nats is None else f"{nats[dim]:.1f} nats of KL"
-        shown = f"the {len(self.sliders.dims)} of {len(dims)} latents with most KL" if nats is not None else "no KL: an autoencoder"
-        total = "" if nats is None else f" ({nats[self.sliders.dims].sum():.0f} of {nats.sum():.0f} nats)"
-        self.note.value = f"{html.escape(SHIPPED.get(model, model))}: {shown}{total}"
+        self.sliders = LatentSliders(loaded, codes, dims=dims[: self.k], side=SIDE, buttons=True, generator=self.generator)
+        told = "no KL: an autoencoder"
+        if codes.logvar is not None:
+            nats, shown = kl_per_latent(codes.mu, codes.logvar), self.sliders.dims
+            for dim in shown:
+                self.sliders.handles[dim].tooltip = f"{nats[dim]:.1f} nats of KL"
+            told = f"the {len(shown)} of {len(dims)} latents with most KL ({nats[shown].sum():.0f} of {nats.sum():.0f} nats)"
+        self.note.value = f"{html.escape(SHIPPED.get(model, model))}: {told}"
         self.image_box.max = len(codes) - 1
         old, self.stage.children = self.stage.children, [self.sliders]
         for one in old:
@@ -446,10 +409,9 @@ def photograph(figure: Figure) -> Image.Image:
 
 
 class ImageSlider(WithFallback, widgets.VBox):
-    """A slider over finished images: one for each value of a setting, exchanged at every move.
+    """A slider `name` over finished images of one size, one for each value of a setting; start: a value (default: the first).
 
-    images: the image of each value, in the slider's order, all of one size.  name: what the slider is called.
-    start: the value to begin at (default: the first). Raises ValueError where there is no image, or none for `start`.
+    Raises ValueError where there is no image, or none for `start`.
     """
 
     def __init__(self, images: Mapping[Hashable, Image.Image], name: str = "", *, start: Hashable | None = None) -> None:
@@ -464,12 +426,8 @@ class ImageSlider(WithFallback, widgets.VBox):
         self.slider = widgets.SelectionSlider(options=options, value=start, description=name)
         self.slider.layout.width = f"{min(width, 560)}px"
         self.screen = widgets.Image(value=self.frames[start], format="jpeg", width=width, height=height)
-        self.slider.observe(lambda change: self.show(change["new"]), names="value")
+        self.slider.observe(lambda change: self.screen.set_trait("value", self.frames[change["new"]]), names="value")
         super().__init__([self.slider, self.screen])
-
-    def show(self, value: Hashable) -> None:
-        """Show the image of one value."""
-        self.screen.value = self.frames[value]
 
     def __repr__(self) -> str:
         return f"A slider over {len(self.frames)} values of {self.name or 'a setting'}: run this notebook to move it."

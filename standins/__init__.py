@@ -54,11 +54,7 @@ def generate(name: str, split: str, n: int, seed: int) -> StandIn:
 
 def parameters(name: str, n: int, stream: str) -> dict[str, Tensor]:
     """Return the parameters of n images, each (n,), sampled block by block so that n changes nothing but the length."""
-    blocks = [artist(name).sample(BLOCK, _generator(f"{stream}/{block}")) for block in range(-(-n // BLOCK))]
+    digests = [hashlib.sha256(f"{stream}/{block}".encode()).digest() for block in range(-(-n // BLOCK))]  # the same everywhere
+    generators = [torch.Generator().manual_seed(int.from_bytes(digest[:7], "big")) for digest in digests]
+    blocks = [artist(name).sample(BLOCK, generator) for generator in generators]
     return {key: torch.cat([block[key] for block in blocks])[:n] for key in blocks[0]}
-
-
-def _generator(stream: str) -> torch.Generator:
-    """Return a generator seeded with a hash of `stream` that is the same on every machine."""
-    digest = hashlib.sha256(stream.encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))

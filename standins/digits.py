@@ -1,9 +1,8 @@
 """Stroke-drawn digits with known thickness, slant, size: parameters (B,) go in, images (B, 1, 28, 28) uint8 come out.
 
-A digit is a list of pen strokes; a stroke is a smooth curve (Catmull–Rom) through a few points, which every writer
-places a little differently. The curve is cut into short capsules, and a pixel is as bright as the nearest capsule
-covers it. As the makers of MNIST did, each digit is scaled to a known height and centred; thickness, slant and size
-are therefore exact.
+A stroke is a smooth curve (Catmull–Rom) through a few points, which every writer places a little differently, cut into
+short capsules; a pixel is as bright as the nearest capsule covers it. Digits are scaled to a known height and centred, as
+in MNIST; thickness, slant and size are therefore exact.
 """
 
 from __future__ import annotations
@@ -33,62 +32,29 @@ STYLE = {
 HAND = 0.06  # the farthest a point strays at wobble 1, in heights of the digit
 CUTS = 3  # capsules between two points of a curve
 
-# Strokes in a box of height 1: (x, y), x to the right, y downwards. Strokes that share a point stay joined there.
-_SEVEN = [[(0.0, 0.04), (0.3, 0.02), (0.62, 0.02)], [(0.62, 0.02), (0.44, 0.42), (0.27, 1.0)]]
-_BOWL = [(0.24, 0.45), (0.48, 0.52), (0.6, 0.74), (0.46, 0.95), (0.22, 1.0), (0.0, 0.88)]
-_HEAD = [(0.57, 0.16), (0.4, 0.0), (0.14, 0.06), (0.02, 0.28), (0.14, 0.5), (0.36, 0.48), (0.52, 0.34), (0.57, 0.16)]
-DIGITS = (
-    (
-        [[(0.44, 0.02), (0.2, 0.05), (0.04, 0.27), (0.0, 0.54), (0.08, 0.83), (0.29, 1.0), (0.51, 0.91), (0.64, 0.66),
-          (0.66, 0.4), (0.58, 0.14), (0.4, 0.01), (0.26, 0.04)]],
-        [[(0.3, 0.0), (0.08, 0.14), (0.0, 0.42), (0.02, 0.72), (0.2, 0.98), (0.42, 0.97), (0.6, 0.74), (0.62, 0.42),
-          (0.52, 0.13), (0.3, 0.0)]],
-    ),
-    (
-        [[(0.1, 0.0), (0.1, 0.5), (0.1, 1.0)]],
-        [[(-0.14, 0.22), (0.02, 0.13), (0.12, 0.0)], [(0.12, 0.0), (0.12, 0.5), (0.12, 1.0)],
-         [(-0.12, 1.0), (0.12, 1.0), (0.38, 1.0)]],
-    ),
-    (
-        [[(0.03, 0.22), (0.14, 0.04), (0.37, 0.0), (0.56, 0.14), (0.53, 0.37), (0.34, 0.64), (0.02, 0.98)],
-         [(0.02, 0.98), (0.32, 0.97), (0.66, 0.98)]],
-        [[(0.05, 0.16), (0.24, 0.01), (0.46, 0.06), (0.52, 0.28), (0.4, 0.56), (0.2, 0.84), (0.03, 0.94), (0.04, 0.8),
-          (0.2, 0.82), (0.42, 0.98), (0.68, 0.9)]],
-    ),
-    (
-        [[(0.04, 0.12), (0.26, 0.0), (0.5, 0.09), (0.5, 0.31), (0.24, 0.45)], _BOWL],
-        [[(0.04, 0.03), (0.3, 0.02), (0.55, 0.02)], [(0.55, 0.02), (0.4, 0.24), (0.24, 0.45)], _BOWL],
-    ),
-    (
-        [[(0.13, 0.0), (0.08, 0.3), (0.0, 0.58)], [(0.0, 0.58), (0.32, 0.58), (0.66, 0.56)],
-         [(0.53, 0.06), (0.49, 0.5), (0.46, 1.0)]],
-        [[(0.46, 0.0), (0.24, 0.34), (0.0, 0.66)], [(0.0, 0.66), (0.32, 0.66), (0.68, 0.64)],
-         [(0.46, 0.0), (0.45, 0.5), (0.44, 1.0)]],
-    ),
-    (
-        [[(0.12, 0.02), (0.1, 0.22), (0.07, 0.44)], [(0.12, 0.02), (0.36, 0.02), (0.6, 0.0)],
-         [(0.07, 0.44), (0.3, 0.37), (0.52, 0.47), (0.6, 0.7), (0.47, 0.93), (0.23, 1.0), (0.0, 0.9)]],
-        [[(0.62, 0.03), (0.38, 0.02), (0.15, 0.03)],
-         [(0.15, 0.03), (0.1, 0.22), (0.14, 0.39), (0.4, 0.45), (0.57, 0.62), (0.5, 0.88), (0.26, 1.0), (0.0, 0.93)]],
-    ),
-    (
-        [[(0.46, 0.0), (0.25, 0.16), (0.08, 0.42), (0.02, 0.7), (0.13, 0.94), (0.34, 1.0), (0.53, 0.88), (0.55, 0.68),
-          (0.39, 0.55), (0.2, 0.6), (0.05, 0.78)]],
-        [[(0.58, 0.1), (0.4, 0.0), (0.18, 0.12), (0.04, 0.4), (0.02, 0.72), (0.16, 0.96), (0.4, 0.99), (0.57, 0.82),
-          (0.52, 0.6), (0.3, 0.52), (0.06, 0.66)]],
-    ),
-    (_SEVEN, [*_SEVEN, [(0.16, 0.52), (0.36, 0.51), (0.6, 0.5)]]),
-    (
-        [[(0.55, 0.13), (0.32, 0.0), (0.1, 0.12), (0.13, 0.33), (0.34, 0.47), (0.54, 0.64), (0.56, 0.86), (0.32, 1.0),
-          (0.06, 0.86), (0.09, 0.64), (0.33, 0.46), (0.52, 0.31), (0.55, 0.13)]],
-        [[(0.33, 0.0), (0.12, 0.07), (0.1, 0.28), (0.31, 0.44), (0.53, 0.28), (0.52, 0.08), (0.33, 0.0)],
-         [(0.31, 0.44), (0.06, 0.6), (0.04, 0.86), (0.3, 1.0), (0.57, 0.87), (0.56, 0.6), (0.31, 0.44)]],
-    ),
-    (
-        [_HEAD, [(0.57, 0.16), (0.55, 0.55), (0.46, 1.0)]],
-        [_HEAD, [(0.57, 0.16), (0.58, 0.55), (0.5, 0.87), (0.28, 1.0), (0.03, 0.92)]],
-    ),
-)  # fmt: skip
+# The two ways to write each digit, in hundredths of its height: x,y to the right and downwards, strokes apart by |.
+GLYPHS = (
+    "44,2 20,5 4,27 0,54 8,83 29,100 51,91 64,66 66,40 58,14 40,1 26,4",
+    "30,0 8,14 0,42 2,72 20,98 42,97 60,74 62,42 52,13 30,0",
+    "10,0 10,50 10,100",
+    "-14,22 2,13 12,0 | 12,0 12,50 12,100 | -12,100 12,100 38,100",
+    "3,22 14,4 37,0 56,14 53,37 34,64 2,98 | 2,98 32,97 66,98",
+    "5,16 24,1 46,6 52,28 40,56 20,84 3,94 4,80 20,82 42,98 68,90",
+    "4,12 26,0 50,9 50,31 24,45 | 24,45 48,52 60,74 46,95 22,100 0,88",
+    "4,3 30,2 55,2 | 55,2 40,24 24,45 | 24,45 48,52 60,74 46,95 22,100 0,88",
+    "13,0 8,30 0,58 | 0,58 32,58 66,56 | 53,6 49,50 46,100",
+    "46,0 24,34 0,66 | 0,66 32,66 68,64 | 46,0 45,50 44,100",
+    "12,2 10,22 7,44 | 12,2 36,2 60,0 | 7,44 30,37 52,47 60,70 47,93 23,100 0,90",
+    "62,3 38,2 15,3 | 15,3 10,22 14,39 40,45 57,62 50,88 26,100 0,93",
+    "46,0 25,16 8,42 2,70 13,94 34,100 53,88 55,68 39,55 20,60 5,78",
+    "58,10 40,0 18,12 4,40 2,72 16,96 40,99 57,82 52,60 30,52 6,66",
+    "0,4 30,2 62,2 | 62,2 44,42 27,100",
+    "0,4 30,2 62,2 | 62,2 44,42 27,100 | 16,52 36,51 60,50",
+    "55,13 32,0 10,12 13,33 34,47 54,64 56,86 32,100 6,86 9,64 33,46 52,31 55,13",
+    "33,0 12,7 10,28 31,44 53,28 52,8 33,0 | 31,44 6,60 4,86 30,100 57,87 56,60 31,44",
+    "57,16 40,0 14,6 2,28 14,50 36,48 52,34 57,16 | 57,16 55,55 46,100",
+    "57,16 40,0 14,6 2,28 14,50 36,48 52,34 57,16 | 57,16 58,55 50,87 28,100 3,92",
+)
 
 
 def sample(n: int, generator: torch.Generator) -> dict[str, Tensor]:
@@ -98,15 +64,12 @@ def sample(n: int, generator: torch.Generator) -> dict[str, Tensor]:
 
 def draw(parameters: dict[str, Tensor]) -> Tensor:
     """Return the images (B, 1, 28, 28) uint8 of parameters as `sample` gives them; each depends on its own alone."""
-    if len(parameters["label"]) == 0:
-        return torch.zeros(0, *SHAPE, dtype=torch.uint8)
     return in_groups(_draw_glyph, parameters, 2 * parameters["label"] + (parameters["variant"] > 0.5))
 
 
 def _draw_glyph(glyph: int, p: dict[str, Tensor]) -> Tensor:
     """Return images (B, 1, 28, 28) of one way (glyph = 2 · label + variant) of writing one digit."""
-    strokes = DIGITS[glyph // 2][glyph % 2]
-    curves = _fit([_spline(*stroke) for stroke in _written(strokes, p)], p)
+    curves = _fit([_spline(*stroke) for stroke in _written(GLYPHS[glyph], p)], p)
     canvas = Canvas(len(p["label"]), *SHAPE[:2])
     square = torch.full_like(canvas.pixels[:, 0], 4.0)
     for x, y in curves:
@@ -117,8 +80,9 @@ def _draw_glyph(glyph: int, p: dict[str, Tensor]) -> Tensor:
     return canvas.to_uint8()
 
 
-def _written(strokes: list, p: dict[str, Tensor]) -> list[tuple[Tensor, Tensor]]:
-    """Return each stroke's points as (x, y), each (B, points), where this writer's hand put them."""
+def _written(glyph: str, p: dict[str, Tensor]) -> list[tuple[Tensor, Tensor]]:
+    """Return each stroke as (x, y), each (B, points), as this writer places its points; one that strokes share stays shared."""
+    strokes = [[tuple(int(v) / 100 for v in point.split(",")) for point in stroke.split()] for stroke in glyph.split("|")]
     places = sorted({point for stroke in strokes for point in stroke})
     x, y = torch.tensor(places).T  # (P,) each
     stray = (scattered(p["noise_seed"], 2 * len(places)) * 2 - 1) * (HAND * p["wobble"][:, None])  # (B, 2P)
@@ -126,8 +90,7 @@ def _written(strokes: list, p: dict[str, Tensor]) -> list[tuple[Tensor, Tensor]]
     y = y + stray[:, 1::2]
     x = x + p["bend"][:, None] * (y * (y - 1))
     y = y - p["balance"][:, None] * (y * (y - 1))
-    index = [[places.index(point) for point in stroke] for stroke in strokes]
-    return [(x[:, which], y[:, which]) for which in index]
+    return [(x[:, which], y[:, which]) for which in ([places.index(point) for point in stroke] for stroke in strokes)]
 
 
 def _spline(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

@@ -70,8 +70,13 @@ def box(x: Tensor, y: Tensor, cx, cy, half_width, half_height, radius=0.0) -> Te
     r = column(radius)
     dx = (x - column(cx)).abs() - (column(half_width) - r)
     dy = (y - column(cy)).abs() - (column(half_height) - r)
+    return rounded(dx, dy, r)
+
+
+def rounded(dx: Tensor, dy: Tensor, radius) -> Tensor:
+    """Return the distance to a box with round corners from the distances to the sides of the box within its corners."""
     outside = torch.sqrt(dx.clamp(min=0) ** 2 + dy.clamp(min=0) ** 2)
-    return outside + torch.maximum(dx, dy).clamp(max=0) - r
+    return outside + torch.maximum(dx, dy).clamp(max=0) - radius
 
 
 def capsule(x: Tensor, y: Tensor, x0, y0, x1, y1, radius) -> Tensor:
@@ -104,7 +109,7 @@ def smooth_union(a: Tensor, b: Tensor, blend: float) -> Tensor:
 def in_chunks(draw: Callable[..., Tensor], factors: dict[str, Tensor], chunk: int = 100) -> Tensor:
     """Return `draw(factors)` (B, C, H, W) computed a few images at a time, which keeps the work inside the cache.
 
-    Each core draws its own chunks: sharing every small operation between the cores would cost more than the operation.
+    Each core draws its own chunks: sharing small operations between the cores would cost more than they do.
     """
     with DRAWING:  # two drawings at once would take each other's thread count of 1 for the machine's
         count, cores = len(next(iter(factors.values()))), torch.get_num_threads()
@@ -122,8 +127,7 @@ def in_chunks(draw: Callable[..., Tensor], factors: dict[str, Tensor], chunk: in
 def scattered(seed: Tensor, count: int) -> Tensor:
     """Return `count` numbers in [0, 1) per image, fixed by its seed: seed (B,) in [0, 1) gives (B, count).
 
-    Number k is the fraction of slope_k · seed + start_k with a fixed table of slopes: no random state is touched, so a
-    image is the same whenever and beside whatever it is drawn.
+    Number k is the fraction of slope_k · seed + start_k with a fixed table of slopes; no random state is touched.
     """
     slope, start = torch.rand(2, count, generator=torch.Generator().manual_seed(28))
     return (seed[:, None] * (100 + 900 * slope) + start).frac_()
@@ -131,9 +135,8 @@ def scattered(seed: Tensor, count: int) -> Tensor:
 
 def labelled(n: int, ranges: dict[str, tuple[float, float]], generator: torch.Generator) -> dict[str, Tensor]:
     """Return a label from 0 to 9 and every named parameter, uniform in its range (low, high) and independent, each (n,)."""
-    label = torch.randint(10, (n,), generator=generator)
-    drawn = {name: low + (high - low) * torch.rand(n, generator=generator) for name, (low, high) in ranges.items()}
-    return {"label": label} | drawn
+    label = {"label": torch.randint(10, (n,), generator=generator)}
+    return label | {name: low + (high - low) * torch.rand(n, generator=generator) for name, (low, high) in ranges.items()}
 
 
 def in_groups(draw: Callable[[int, dict[str, Tensor]], Tensor], factors: dict[str, Tensor], group: Tensor) -> Tensor:
@@ -141,6 +144,8 @@ def in_groups(draw: Callable[[int, dict[str, Tensor]], Tensor], factors: dict[st
 
     group: (B,) int64, for example the label: an image then costs the work of its own class only.
     """
+    if not len(group):
+        return in_chunks(partial(draw, 0), factors)
     order = torch.argsort(group, stable=True)
     values, counts = torch.unique_consecutive(group[order], return_counts=True)
     images = []
@@ -174,16 +179,26 @@ def hashed(seeds: Tensor, which: int | Tensor) -> Tensor:
     return ((state ^ (state >> 16)) >> 8).float() / 2**24
 
 
+def columns(parameters: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return parameters (B,) as float32 columns (B, 1, 1), ready to meet a grid."""
+    return {name: values.float()[:, None, None] for name, values in parameters.items()}
+
+
+def rgb(red: float, green: float, blue: float) -> Tensor:
+    """Return a colour as (1, 3, 1, 1)."""
+    return torch.tensor([red, green, blue]).view(1, 3, 1, 1)
+
+
 def hsv(hue: Tensor, saturation: Tensor | float, value: Tensor | float) -> Tensor:
-    """Return the colours (B, 3) of hues (B,), which wrap at 1, with saturations and values in [0, 1]."""
-    k = (hue[:, None] * 6 + torch.tensor([5.0, 3.0, 1.0])) % 6
+    """Return the colours (B, 3, 1, 1) of columns of hues, which wrap at 1, with saturations and values in [0, 1]."""
+    k = (hue.view(-1, 1) * 6 + torch.tensor([5.0, 3.0, 1.0])) % 6
     fade = torch.minimum(k, 4 - k).clamp(0, 1)
     saturation, value = (torch.as_tensor(a, dtype=torch.float32).reshape(-1, 1) for a in (saturation, value))
-    return value * (1 - saturation * fade)
+    return (value * (1 - saturation * fade))[:, :, None, None]
 
 
 def ramp(position: Tensor, stops: Tensor) -> Tensor:
-    """Return the colours (B, 3) found at positions (B,) in [0, 1] along evenly spaced stops (S, 3)."""
-    place = position.clamp(0, 1) * (len(stops) - 1)
+    """Return the colours (B, 3, 1, 1) at a column of positions in [0, 1] along evenly spaced stops (S, 3)."""
+    place = position.flatten().clamp(0, 1) * (len(stops) - 1)
     left = place.floor().long().clamp(max=len(stops) - 2)
-    return torch.lerp(stops[left], stops[left + 1], (place - left)[:, None])
+    return torch.lerp(stops[left], stops[left + 1], (place - left)[:, None])[:, :, None, None]

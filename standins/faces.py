@@ -1,10 +1,8 @@
 """Drawn faces, the stand-in for CelebA: parameters (B,) go in, portraits (B, 3, 64, 64) and attributes come out.
 
 Each portrait is painted back to front (background, hair behind, clothes, neck, head, features, hair in front,
-glasses, hat) on a head that is turned, nodded and tilted, and is lit from a known side. `FACTORS` are drawn
-independently of each other; the attributes follow the frequencies, and some of the correlations, of CelebA. Inside
-this module every parameter is a column (B, 1, 1) and every colour is (B, 3, 1, 1), so that they meet the grids of the
-canvas directly.
+glasses, hat) on a head that is turned, nodded and tilted, and is lit from a known side. Factors are independent of
+each other; attributes have the frequencies, and some of the correlations, of CelebA.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from standins.drawing import Canvas, box, capsule, ellipse, hashed, hsv, in_chunks, ramp, turned, window
+from standins.drawing import Canvas, box, capsule, columns, ellipse, hashed, hsv, in_chunks, ramp, rgb, turned, window
 
 SOURCE = "drawn faces (drawn stand-in)"
 SHAPE = (3, 64, 64)
@@ -51,23 +49,12 @@ BLACK, BROWN, BLOND, GRAY, AUBURN = range(5)  # hair_colour
 CROPPED, LONG, NO_HAIR = range(3)  # hair_style
 SHAVEN, STUBBLE, MUSTACHE, GOATEE, BEARD = range(5)  # facial_hair
 
-SKIN = torch.tensor(
-    [[250, 226, 212], [245, 208, 184], [236, 190, 157], [224, 168, 128]]
-    + [[196, 134, 94], [156, 98, 66], [116, 70, 48], [84, 50, 38]]
-) / 255  # fmt: skip
-HAIR = torch.tensor(
-    [
-        [[20, 17, 20], [46, 37, 37]],
-        [[70, 44, 28], [120, 80, 48]],
-        [[206, 160, 88], [246, 218, 150]],
-        [[138, 138, 142], [222, 222, 222]],
-        [[104, 44, 26], [164, 84, 46]],
-    ]
-) / 255  # fmt: skip
+SKIN = torch.tensor([[250, 226, 212], [245, 208, 184], [236, 190, 157], [224, 168, 128],
+                     [196, 134, 94], [156, 98, 66], [116, 70, 48], [84, 50, 38]]) / 255  # fmt: skip
+HAIR = torch.tensor([[[20, 17, 20], [46, 37, 37]], [[70, 44, 28], [120, 80, 48]], [[206, 160, 88], [246, 218, 150]],
+                     [[138, 138, 142], [222, 222, 222]], [[104, 44, 26], [164, 84, 46]]]) / 255  # fmt: skip
 IRIS = torch.tensor([[78, 46, 26], [104, 66, 34], [110, 104, 50], [66, 112, 84], [74, 122, 168], [96, 116, 136]]) / 255
-
-
-# --- what is drawn: parameters ------------------------------------------------
+ZOOM, LIFT = 0.92, 0.03  # the frame shows this much of the square [-1, 1]², a little above its middle
 
 
 def sample(n: int, generator: torch.Generator) -> dict[str, Tensor]:
@@ -76,8 +63,10 @@ def sample(n: int, generator: torch.Generator) -> dict[str, Tensor]:
     p = {name: low + (high - low) * chances[i] for i, (name, (low, high)) in enumerate(FACTORS.items())}
     u = iter(chances[len(FACTORS) :])
     p["male"] = (next(u) < 0.42).float()
-    p |= _sample_hair(p, u) | _sample_features(p, u) | _sample_surroundings(p, u)
-    return p
+    traits = _sample_hair(p, u) | _sample_features(p, u)
+    traits |= {"background_seed": next(u).mul(2**20).floor(), "bokeh": next(u)}
+    traits |= {"cloth_hue": next(u), "cloth_light": next(u), "cloth_kind": (next(u) * 3).floor()}
+    return p | {name: values.float() for name, values in traits.items()}
 
 
 def _sample_hair(p: dict[str, Tensor], u) -> dict[str, Tensor]:
@@ -96,21 +85,17 @@ def _sample_hair(p: dict[str, Tensor], u) -> dict[str, Tensor]:
     dark, red = 0.26 + 0.34 * p["skin_tone"], 0.80 + 0.18 * p["skin_tone"]
     colour = torch.where(fair < blond, BLOND, torch.where(shade < dark, BLACK, torch.where(shade < red, BROWN, AUBURN)))
     colour = torch.where(old & (u_old < 0.22), GRAY, colour)
-    names = ("hair_style", "hair_colour", "bangs", "receding", "wavy", "straight", "hat")
-    hair = dict(zip(names, (style, colour, bangs, receding, wavy, straight, hat), strict=True))
-    hair |= {"hair_shade": next(u), "part": next(u) * 2 - 1, "hair_seed": next(u).mul(2**20).floor()}
-    hair |= {"hat_kind": (next(u) * 3).floor(), "hat_hue": next(u), "hat_light": next(u)}
-    return {name: values.float() for name, values in hair.items()}
+    hair = {"hair_style": style, "hair_colour": colour, "bangs": bangs, "receding": receding, "wavy": wavy, "straight": straight}
+    hair |= {"hat": hat, "hair_shade": next(u), "part": next(u) * 2 - 1, "hair_seed": next(u).mul(2**20).floor()}
+    return hair | {"hat_kind": (next(u) * 3).floor(), "hat_hue": next(u), "hat_light": next(u)}
 
 
 def _sample_features(p: dict[str, Tensor], u) -> dict[str, Tensor]:
     """Return the traits of the face: beard and lipstick depend on `male`, as CelebA's labels do."""
     male = p["male"] > 0
-    beard = torch.bucketize(next(u), torch.tensor([0.58, 0.76, 0.80, 0.89])) * male
-    lipstick = ~male & (next(u) < 0.78)
-    traits = {
-        "facial_hair": beard,
-        "lipstick": lipstick,
+    return {
+        "facial_hair": torch.bucketize(next(u), torch.tensor([0.58, 0.76, 0.80, 0.89])) * male,
+        "lipstick": ~male & (next(u) < 0.78),
         "lip_hue": next(u),
         "big_lips": next(u) < torch.where(male, 0.16, 0.30),
         "rosy": next(u) < torch.where(male, 0.01, 0.12),
@@ -123,18 +108,6 @@ def _sample_features(p: dict[str, Tensor], u) -> dict[str, Tensor]:
         "glasses_kind": (next(u) * 4).floor(),
         "earrings": next(u) < torch.where(male, 0.02, 0.32),
         "earring_kind": (next(u) * 3).floor(),
-    }
-    return {name: values.float() for name, values in traits.items()}
-
-
-def _sample_surroundings(p: dict[str, Tensor], u) -> dict[str, Tensor]:
-    """Return the traits of the background and the clothes."""
-    return {
-        "background_seed": next(u).mul(2**20).floor(),
-        "bokeh": next(u),
-        "cloth_hue": next(u),
-        "cloth_light": next(u),
-        "cloth_kind": (next(u) * 3).floor(),
     }
 
 
@@ -158,7 +131,7 @@ def attributes(parameters: dict[str, Tensor]) -> Tensor:
 
 
 class FaceCanvas(Canvas):
-    """A canvas with the outline of a face, the coordinates on it, and its light, per pixel."""
+    """A canvas with the outline of a face, its coordinates u, v (-1 … 1 across and down), and its light, per pixel."""
 
     outline: Tensor
     u: Tensor
@@ -168,15 +141,11 @@ class FaceCanvas(Canvas):
 
 def draw(parameters: dict[str, Tensor]) -> Tensor:
     """Return the portraits (B, 3, 64, 64) uint8 of parameters (B,); each depends on its own parameters alone."""
-    return in_chunks(_draw, parameters, chunk=CHUNK)
-
-
-ZOOM, LIFT = 0.92, 0.03  # the frame shows this much of the square [-1, 1]², a little above its middle
-CHUNK = 64
+    return in_chunks(_draw, parameters, chunk=64)
 
 
 def _draw(parameters: dict[str, Tensor]) -> Tensor:
-    f = SimpleNamespace(**{name: values.float()[:, None, None] for name, values in parameters.items()})
+    f = SimpleNamespace(**columns(parameters))
     canvas = FaceCanvas(len(f.yaw), 3, SHAPE[1])
     _background(canvas, f)
     canvas.x, canvas.y = turned(canvas.x * ZOOM, canvas.y * ZOOM + LIFT - 0.5, f.tilt)
@@ -211,22 +180,25 @@ def _where(chosen: Tensor, paint: Callable, canvas: FaceCanvas, f: SimpleNamespa
     canvas.pixels[which] = few.pixels
 
 
-# --- measures, colours and light ------------------------------------------------
-
-
 def _measure(canvas: FaceCanvas, f: SimpleNamespace) -> None:
-    """Add to `f` the sizes, colours and positions that several features share."""
+    """Add to `f` the sizes and colours that several features share, and to the canvas the outline and coordinates of the head."""
     angle = 0.5 * f.yaw
     f.sin, f.cos = torch.sin(angle), torch.cos(angle)
     f.width = 0.50 + 0.058 * f.face_width + 0.015 * f.male
     f.lx, f.ly, f.lz = 0.85 * f.light, -0.42, 0.62  # rightwards, downwards, towards us
-    f.skin = _colour(ramp(f.skin_tone.flatten(), SKIN)) * (1 + f.undertone[:, None] * _rgb(0.015, 0.0, -0.03))
+    f.skin = ramp(f.skin_tone, SKIN) * (1 + f.undertone[:, None] * rgb(0.015, 0.0, -0.03))
     kind = f.hair_colour.flatten().long()
-    f.hair = _colour(torch.lerp(HAIR[kind, 0], HAIR[kind, 1], f.hair_shade[:, 0]))
+    f.hair = torch.lerp(HAIR[kind, 0], HAIR[kind, 1], f.hair_shade[:, 0])[:, :, None, None]
     f.bald, f.long = (f.hair_style == NO_HAIR).float(), (f.hair_style == LONG).float()
     f.volume = f.hair_volume * (1 - f.hat)
     f.strand = 6.2832 * hashed(f.hair_seed, 0)
-    canvas.outline, canvas.u, canvas.v = _outline(canvas, f)
+    middle = _down(f, 0.06, 0.2)
+    canvas.v = (canvas.y - middle) / torch.where(canvas.y < middle, 0.86, 0.74)
+    low = canvas.v.clamp(min=0).square()
+    slim = f.width * (1 - (0.25 - 0.09 * f.male) * low)
+    canvas.u = (canvas.x - f.sin * (0.05 + 0.14 * low)) / slim
+    square = canvas.u * canvas.u + canvas.v * canvas.v
+    canvas.outline = (torch.sqrt(square + 1e-6) - 1) * (0.88 * f.width + 0.04)
 
 
 def _across(f: SimpleNamespace, x: float | Tensor, depth: float) -> Tensor:
@@ -246,54 +218,22 @@ def _part(canvas: FaceCanvas, top: float, bottom: float, left: float = -1.0, rig
     return window(canvas, *(min(max(edge / ZOOM, -1.0), 1.0) for edge in edges))
 
 
-def _outline(canvas: FaceCanvas, f: SimpleNamespace) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the distance to the outline of the head, and its coordinates u, v: -1 … 1 across and down."""
-    middle = _down(f, 0.06, 0.2)
-    height = torch.where(canvas.y < middle, 0.86, 0.74)
-    v = (canvas.y - middle) / height
-    low = v.clamp(min=0)
-    low = low * low
-    slim = f.width * (1 - (0.25 - 0.09 * f.male) * low)
-    u = (canvas.x - f.sin * (0.05 + 0.14 * low)) / slim
-    square = u * u + v * v
-    return (torch.sqrt(square + 1e-6) - 1) * (0.88 * f.width + 0.04), u, v
-
-
-def _rgb(red: float, green: float, blue: float) -> Tensor:
-    return torch.tensor([red, green, blue]).view(1, 3, 1, 1)
-
-
-def _colour(values: Tensor) -> Tensor:
-    """Return colours (B, 3) as (B, 3, 1, 1)."""
-    return values[:, :, None, None]
-
-
-def _hue(hue: Tensor, saturation, value) -> Tensor:
-    """Return the colours (B, 3, 1, 1) of columns of hue, saturation and value."""
-    return _colour(hsv(hue.flatten(), saturation, value))
-
-
 def _spot(canvas: Canvas, cx, cy, rx, ry) -> Tensor:
     """Return a soft round spot: 1 in its middle, 0 from its edge on."""
     u, v = (canvas.x - cx) / rx, (canvas.y - cy) / ry
-    spot = (1 - u * u - v * v).clamp_(min=0)
-    return spot * spot
+    return (1 - u * u - v * v).clamp_(min=0).square_()
 
 
 def _relief(canvas: FaceCanvas, f: SimpleNamespace, cx, cy, rx, ry) -> Tensor:
     """Return the light that a soft bump on the face gains on the lit side and loses on the other."""
     u, v = (canvas.x - cx) / rx, (canvas.y - cy) / ry
-    spot = (1 - u * u - v * v).clamp_(min=0)
-    return spot * (f.lx * u + f.ly * v)
+    return (1 - u * u - v * v).clamp_(min=0) * (f.lx * u + f.ly * v)
 
 
 def _shine(canvas: FaceCanvas, amount: Tensor) -> None:
     """Lighten the image where `amount` (B, H, W) is positive and darken it, towards warm, where it is negative."""
-    canvas.paint(amount.clamp(min=0), _rgb(1.0, 0.96, 0.90))
-    canvas.paint((-amount).clamp_(min=0), _rgb(0.22, 0.07, 0.06))
-
-
-# --- background, clothes, neck ------------------------------------------------
+    canvas.paint(amount.clamp(min=0), rgb(1.0, 0.96, 0.90))
+    canvas.paint((-amount).clamp_(min=0), rgb(0.22, 0.07, 0.06))
 
 
 def _background(canvas: FaceCanvas, f: SimpleNamespace) -> None:
@@ -301,7 +241,7 @@ def _background(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     half = Canvas(len(f.yaw), 3, SHAPE[1] // 2)
     light = 0.20 + 0.62 * f.background_light
     vivid = 0.20 + 0.34 * hashed(f.background_seed, 91)
-    top, low = (_hue(f.background_hue + d, vivid, light * s) for d, s in ((0, 1.0), (0.05, 0.6)))
+    top, low = (hsv(f.background_hue + d, vivid, light * s) for d, s in ((0, 1.0), (0.05, 0.6)))
     half.pixels += torch.lerp(top, low, (0.5 + 0.5 * half.y)[:, None])
     glow = 0.20 * _spot(half, -0.3 + 0.6 * hashed(f.background_seed, 90), -0.35, 1.5, 1.3)
     for i in range(5):
@@ -309,7 +249,7 @@ def _background(canvas: FaceCanvas, f: SimpleNamespace) -> None:
         square = (half.x - (2.2 * at[0] - 1.1)) ** 2 + (half.y - (1.9 * at[1] - 1.1)) ** 2
         distance = square.sqrt_() - (0.08 + 0.17 * at[2])
         glow += half.coverage(distance, 2.0) * (0.08 + 0.30 * at[3]) * f.bokeh
-    half.paint(glow, _hue(f.background_hue + 0.07, 0.22, 1.0))
+    half.paint(glow, hsv(f.background_hue + 0.07, 0.22, 1.0))
     canvas.pixels = functional.interpolate(half.pixels, scale_factor=2, mode="bilinear", align_corners=False)
 
 
@@ -329,13 +269,10 @@ def _neck_and_clothes(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     cloth = part.coverage(torch.maximum(shoulders, -neckline))
     part.paint(part.coverage(torch.maximum(shoulders, neckline)), f.skin)
     _shine(part, side * part.coverage(torch.minimum(neck, torch.maximum(shoulders, neckline))))
-    part.paint(cloth, _hue(f.cloth_hue, 0.55, 0.18 + 0.70 * f.cloth_light))
+    part.paint(cloth, hsv(f.cloth_hue, 0.55, 0.18 + 0.70 * f.cloth_light))
     edge = part.coverage((neckline - 0.03).abs() - 0.035) * cloth
-    part.paint(edge * (f.cloth_kind > 0), _hue(f.cloth_hue + 0.5 * (f.cloth_kind > 1), 0.12, 0.90))
+    part.paint(edge * (f.cloth_kind > 0), hsv(f.cloth_hue + 0.5 * (f.cloth_kind > 1), 0.12, 0.90))
     _shine(part, cloth * (0.35 * f.lx * x - 0.12 - 0.3 * (1 - (neckline * 5).clamp(max=1)).clamp(0, 1)))
-
-
-# --- head and features ------------------------------------------------
 
 
 def _ears(canvas: FaceCanvas, f: SimpleNamespace) -> None:
@@ -343,9 +280,9 @@ def _ears(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     for side in (-1, 1):
         part = _part(canvas, -0.3, 0.55)
         cx, cy = _across(f, side * (f.width + 0.015), -0.10), _down(f, 0.09, -0.1)
-        part.paint(part.coverage(ellipse(part.x, part.y, cx, cy, 0.075, 0.15)), f.skin * _rgb(0.93, 0.84, 0.82))
+        part.paint(part.coverage(ellipse(part.x, part.y, cx, cy, 0.075, 0.15)), f.skin * rgb(0.93, 0.84, 0.82))
         hollow = _spot(part, cx + 0.005 * side, cy - 0.01, 0.055, 0.11)
-        part.paint(0.5 * hollow, f.skin * _rgb(0.62, 0.46, 0.42))
+        part.paint(0.5 * hollow, f.skin * rgb(0.62, 0.46, 0.42))
         part.paint((0.35 * f.lx * side).clamp(min=0) * hollow, f.skin)
 
 
@@ -362,7 +299,7 @@ def _head(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     part = _part(canvas, 0.50, 0.95, -0.45, 0.45)
     part.light += 0.35 * _relief(part, f, _across(f, 0, 0.42), _down(f, 0.72, 0.4), 0.20, 0.13)
     light += 0.10 * _spot(canvas, _across(f, 0, 0.42), _down(f, -0.34, 0.4), 0.42, 0.22)
-    dark, bright = f.skin * _rgb(0.50, 0.37, 0.36), f.skin + (1 - f.skin) * _rgb(0.30, 0.25, 0.18)
+    dark, bright = f.skin * rgb(0.50, 0.37, 0.36), f.skin + (1 - f.skin) * rgb(0.30, 0.25, 0.18)
     level = light[:, None]
     skin = torch.lerp(dark, f.skin, ((level + 0.30) * 1.35).clamp(0, 1))
     skin = torch.lerp(skin, bright, ((level - 0.48) * 1.5).clamp_(0, 1))
@@ -370,7 +307,7 @@ def _head(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     for side in (-1, 1):
         part = _part(canvas, 0.05, 0.50, *((-0.72, 0.14) if side < 0 else (-0.14, 0.72)))
         blush = _spot(part, _across(f, 0.29 * side, 0.38), _down(f, 0.28, 0.4), 0.20, 0.16)
-        part.paint(blush * (0.10 + 0.42 * f.rosy), f.skin * _rgb(1.0, 0.52, 0.50))
+        part.paint(blush * (0.10 + 0.42 * f.rosy), f.skin * rgb(1.0, 0.52, 0.50))
 
 
 def _eye(canvas: FaceCanvas, f: SimpleNamespace, side: int) -> None:
@@ -384,25 +321,22 @@ def _eye(canvas: FaceCanvas, f: SimpleNamespace, side: int) -> None:
     y = part.y - cy - 0.012 * side * s
     upper, lower = -tall * arc - y, y - 0.72 * tall * arc
     white = part.coverage(torch.maximum(upper, lower), 1.3)
-    part.paint(white, torch.lerp(f.skin, _rgb(0.97, 0.96, 0.95), 0.86))
-    _iris(part, f, white, cx + 0.056 * f.gaze + 0.01 * f.sin, cy - 0.004, (upper * -9).clamp(0.35, 1))
+    part.paint(white, torch.lerp(f.skin, rgb(0.97, 0.96, 0.95), 0.86))
+    ix, iy = cx + 0.056 * f.gaze + 0.01 * f.sin, cy - 0.004  # the middle of the iris
+    iris = ramp(f.eye_colour, IRIS)
+    distance = torch.sqrt((part.x - ix) ** 2 + (part.y - iy) ** 2 + 1e-9)
+    inner = (1 - ((part.y - iy) * 7 + 0.55).clamp(0, 1))[:, None]
+    part.paint(part.coverage(distance - 0.066, 1.2) * white, torch.lerp(iris * 1.35, iris * 0.62, inner))
+    part.paint(part.coverage(distance - 0.030, 1.2) * white, rgb(0.05, 0.04, 0.05))
+    part.paint((0.38 * (1 - (upper * -9).clamp(0.35, 1))) * white, rgb(0.14, 0.08, 0.08))
+    glint = torch.sqrt((part.x - ix - 0.026 * f.light) ** 2 + (part.y - iy + 0.024) ** 2 + 1e-9)
+    part.paint(0.95 * part.coverage(glint - 0.017, 1.2) * white, 1.0)
     inside = (1 - s.abs() ** 4).clamp(min=0)
     lash = part.coverage(upper.abs() - (0.014 + 0.012 * f.lipstick), 1.4) * inside.sqrt()
-    part.paint(0.95 * lash, torch.lerp(f.skin, _rgb(0.09, 0.05, 0.05), 0.90))
-    part.paint(0.45 * part.coverage(lower.abs() - 0.006, 1.6) * inside, f.skin * _rgb(0.50, 0.36, 0.34))
-    part.paint(0.42 * part.coverage((upper - 0.042).abs() - 0.005, 1.6) * inside, f.skin * _rgb(0.52, 0.38, 0.36))
+    part.paint(0.95 * lash, torch.lerp(f.skin, rgb(0.09, 0.05, 0.05), 0.90))
+    part.paint(0.45 * part.coverage(lower.abs() - 0.006, 1.6) * inside, f.skin * rgb(0.50, 0.36, 0.34))
+    part.paint(0.42 * part.coverage((upper - 0.042).abs() - 0.005, 1.6) * inside, f.skin * rgb(0.52, 0.38, 0.36))
     _brow(part, f, side, cx + 0.012 * side, cy)
-
-
-def _iris(part: FaceCanvas, f: SimpleNamespace, white: Tensor, cx: Tensor, cy: Tensor, shade: Tensor) -> None:
-    iris = _colour(ramp(f.eye_colour.flatten(), IRIS))
-    distance = torch.sqrt((part.x - cx) ** 2 + (part.y - cy) ** 2 + 1e-9)
-    inner = (1 - ((part.y - cy) * 7 + 0.55).clamp(0, 1))[:, None]
-    part.paint(part.coverage(distance - 0.066, 1.2) * white, torch.lerp(iris * 1.35, iris * 0.62, inner))
-    part.paint(part.coverage(distance - 0.030, 1.2) * white, _rgb(0.05, 0.04, 0.05))
-    part.paint((0.38 * (1 - shade)) * white, _rgb(0.14, 0.08, 0.08))
-    glint = torch.sqrt((part.x - cx - 0.026 * f.light) ** 2 + (part.y - cy + 0.024) ** 2 + 1e-9)
-    part.paint(0.95 * part.coverage(glint - 0.017, 1.2) * white, 1.0)
 
 
 def _brow(part: FaceCanvas, f: SimpleNamespace, side: int, cx: Tensor, cy: Tensor) -> None:
@@ -412,7 +346,7 @@ def _brow(part: FaceCanvas, f: SimpleNamespace, side: int, cx: Tensor, cy: Tenso
     y = part.y - (cy - 0.155 - 0.032 * f.brow_height) + rise * (1 - (s - 0.25) ** 2) - 0.012
     thick = (0.020 + 0.006 * f.male + 0.018 * f.bushy) * (1.1 - 0.45 * s).clamp(0.2, 1.4)
     along = ((1.02 - s.abs()) * 6).clamp(0, 1)
-    ink = torch.lerp(f.hair * 0.55, f.skin * _rgb(0.42, 0.28, 0.24), 0.35)
+    ink = torch.lerp(f.hair * 0.55, f.skin * rgb(0.42, 0.28, 0.24), 0.35)
     part.paint((0.78 + 0.17 * f.bushy) * part.coverage(y.abs() - thick, 1.5) * along, ink)
 
 
@@ -431,9 +365,9 @@ def _nose(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     _shine(part, light)
     for side in (-1, 1):
         hole = _spot(part, base + side * 0.056 * f.cos + 0.06 * f.sin, base_y, 0.042, 0.030)
-        part.paint((0.85 * hole).clamp_(max=1), f.skin * _rgb(0.28, 0.16, 0.15))
+        part.paint((0.85 * hole).clamp_(max=1), f.skin * rgb(0.28, 0.16, 0.15))
         wing = _spot(part, _across(f, 0.105 * side, 0.47), base_y - 0.025, 0.030, 0.065)
-        part.paint(0.45 * wing, f.skin * _rgb(0.46, 0.31, 0.29))
+        part.paint(0.45 * wing, f.skin * rgb(0.46, 0.31, 0.29))
 
 
 def _lines_of_age(canvas: FaceCanvas, f: SimpleNamespace) -> None:
@@ -443,42 +377,32 @@ def _lines_of_age(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     line = torch.zeros_like(part.x)
     middle = _across(f, 0, 0.42)
     for side in (-1, 1):
-        ends = (
-            _across(f, 0.125 * side, 0.48),
-            _down(f, 0.30, 0.45),
-            _across(f, 0.235 * side, 0.42),
-            _down(f, 0.50, 0.42),
-        )
-        line += 0.8 * part.coverage(capsule(part.x, part.y, *ends, 0.004), 1.7)
+        nose, mouth = (_across(f, 0.125 * side, 0.48), _down(f, 0.30, 0.45)), (_across(f, 0.235 * side, 0.42), _down(f, 0.50, 0.42))
+        line += 0.8 * part.coverage(capsule(part.x, part.y, *nose, *mouth, 0.004), 1.7)
         bag = ellipse(part.x, part.y, _across(f, 0.235 * side, 0.42), _down(f, 0.045, 0.42), 0.12, 0.075).abs()
         line += 0.6 * part.coverage(bag - 0.004, 1.7) * (part.y > _down(f, 0.08, 0.42))
     for height in (-0.37, -0.29):
         curve = part.y - _down(f, height, 0.4) - 0.35 * (part.x - middle) ** 2
         line += 0.6 * part.coverage(curve.abs() - 0.004, 1.7) * (1 - ((part.x - middle) / 0.27) ** 2).clamp(min=0)
-    part.paint((line * depth).clamp_(max=0.7), f.skin * _rgb(0.50, 0.34, 0.31))
-
-
-def _mouth_curves(part: FaceCanvas, f: SimpleNamespace) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Return s (−1 … 1 along the mouth), its arch, the height below the middle, the gap, and the fullness."""
-    feel = 0.36 + 0.64 * torch.tanh(1.5 * f.smile)
-    cx, cy = _across(f, 0, 0.46), _down(f, 0.495, 0.46)
-    s = (part.x - cx) / ((0.185 + 0.045 * feel + 0.01 * f.male) * (1 - 0.10 * f.sin.abs()))
-    arc = (1 - s * s).clamp(min=-0.4)
-    y = part.y - cy - (0.058 * feel + 0.006) * (arc - 0.45)
-    gap = 0.085 * torch.sigmoid(9 * (f.mouth_open - 0.5)) + 0.015 * (feel > 0) * feel * f.mouth_open
-    return s, arc, y, gap * arc.clamp(min=0), 1 + 0.45 * f.big_lips
+    part.paint((line * depth).clamp_(max=0.7), f.skin * rgb(0.50, 0.34, 0.31))
 
 
 def _mouth(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     """Paint the mouth: lips, the dark between them, teeth and tongue, and the shadow below the lower lip."""
     part = _part(canvas, 0.28, 0.84, -0.62, 0.62)
-    s, arc, y, gap, full = _mouth_curves(part, f)
+    feel = 0.36 + 0.64 * torch.tanh(1.5 * f.smile)
+    cx, cy = _across(f, 0, 0.46), _down(f, 0.495, 0.46)
+    s = (part.x - cx) / ((0.185 + 0.045 * feel + 0.01 * f.male) * (1 - 0.10 * f.sin.abs()))  # −1 … 1 along the mouth
+    arc = (1 - s * s).clamp(min=-0.4)
+    y = part.y - cy - (0.058 * feel + 0.006) * (arc - 0.45)
+    gap = 0.085 * torch.sigmoid(9 * (f.mouth_open - 0.5)) + 0.015 * (feel > 0) * feel * f.mouth_open
+    gap, full = gap * arc.clamp(min=0), 1 + 0.45 * f.big_lips
     bow = arc - 0.30 * (1 - 5 * s.abs()).clamp(min=0)
     top, low = -0.042 * full * bow - 0.45 * gap, 0.055 * full * arc + 0.75 * gap
     shade = (1 - ((y - low - 0.03) / 0.045) ** 2).clamp(min=0) * (1 - (s * 1.4) ** 2).clamp(min=0)
-    part.paint(0.30 * shade, f.skin * _rgb(0.45, 0.30, 0.28))
-    plain = f.skin * torch.lerp(_rgb(0.86, 0.58, 0.56), _rgb(0.80, 0.62, 0.60), f.male[:, None])
-    stick = _hue(0.93 + 0.10 * f.lip_hue, 0.72, 0.84) * (0.78 + 0.22 * f.skin[:, :1])
+    part.paint(0.30 * shade, f.skin * rgb(0.45, 0.30, 0.28))
+    plain = f.skin * torch.lerp(rgb(0.86, 0.58, 0.56), rgb(0.80, 0.62, 0.60), f.male[:, None])
+    stick = hsv(0.93 + 0.10 * f.lip_hue, 0.72, 0.84) * (0.78 + 0.22 * f.skin[:, :1])
     lip = torch.lerp(plain, stick, 0.88 * f.lipstick[:, None])
     body = part.coverage(torch.maximum(top - y, y - low), 1.3)
     part.paint(body, torch.where((y < 0)[:, None], lip * 0.84, lip))
@@ -486,14 +410,14 @@ def _mouth(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     part.paint((0.20 + 0.25 * f.lipstick) * gleam * body, 1.0)
     hollow = torch.maximum(-0.45 * gap - y, y - 0.75 * gap)
     inside = part.coverage(hollow, 1.3) * (gap * 40).clamp(0, 1)
-    part.paint(inside, _rgb(0.30, 0.06, 0.07))
-    part.paint(inside * 0.8 * ((y - 0.36 * gap) * 30).clamp(0, 1), _rgb(0.74, 0.32, 0.32))
-    part.paint(inside * ((0.30 * gap - y) * 32 + 0.3).clamp(0, 1), _rgb(0.96, 0.95, 0.92))
+    part.paint(inside, rgb(0.30, 0.06, 0.07))
+    part.paint(inside * 0.8 * ((y - 0.36 * gap) * 30).clamp(0, 1), rgb(0.74, 0.32, 0.32))
+    part.paint(inside * ((0.30 * gap - y) * 32 + 0.3).clamp(0, 1), rgb(0.96, 0.95, 0.92))
     crease = part.coverage(y.abs() - 0.006, 1.5) * (1 - s.abs() ** 6).clamp(min=0) * (1 - (gap * 40).clamp(0, 1))
-    part.paint(0.75 * crease, f.skin * _rgb(0.34, 0.14, 0.14))
+    part.paint(0.75 * crease, f.skin * rgb(0.34, 0.14, 0.14))
     for side in (-1, 1):
         corner = (1 - ((s - 1.02 * side) / 0.16) ** 2 - ((y + 0.004) / 0.035) ** 2).clamp(min=0)
-        part.paint(0.45 * corner, f.skin * _rgb(0.42, 0.24, 0.23))
+        part.paint(0.45 * corner, f.skin * rgb(0.42, 0.24, 0.23))
 
 
 def _beard(canvas: FaceCanvas, f: SimpleNamespace) -> None:
@@ -517,11 +441,8 @@ def _beard(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     part.paint(mask * strength, f.hair * 0.85 * (fur * light)[:, None])
 
 
-# --- hair, hats, glasses, jewels ------------------------------------------------
-
-
-def _hair_shape(canvas: FaceCanvas, f: SimpleNamespace) -> tuple[Tensor, Tensor]:
-    """Return the distance to the outline of all hair, and the radius in it (1 at its edge)."""
+def _hair_behind(canvas: FaceCanvas, f: SimpleNamespace) -> None:
+    """Paint the hair that falls behind the head and the neck, in shadow; remember outline and colour for the front."""
     x = canvas.x + 0.07 * f.sin
     f.wave = f.wavy * torch.sin((7.5 + f.strand * 0.5) * canvas.y + f.strand)
     lock = torch.sin((21 - 9 * f.wavy) * x + 2 * f.strand)
@@ -535,29 +456,19 @@ def _hair_shape(canvas: FaceCanvas, f: SimpleNamespace) -> tuple[Tensor, Tensor]
     flare = rx + (0.05 + 0.08 * f.volume) * canvas.y.clamp(min=0)
     fall = torch.maximum(x.abs() - flare, -0.10 - canvas.y)
     shape = crown - f.long * (crown - fall).clamp_(min=0)
-    return torch.maximum(shape, (canvas.y - end - 0.022 * lock) * 0.8), radius
-
-
-def _hair_colour(canvas: FaceCanvas, f: SimpleNamespace, radius: Tensor) -> Tensor:
-    """Return the colour of hair (B, 3, H, W): locks along the strands, a band of gloss, and the side of the light."""
+    f.hair_edge = torch.maximum(shape, (canvas.y - end - 0.022 * lock) * 0.8)
     root = canvas.x - 0.30 * f.part * f.width + 0.07 * f.sin
     along = root / (0.42 + 0.42 * (canvas.y + 1.0).clamp(min=0)) + 0.045 * f.wave
     locks = torch.sin(13 * along + f.strand) + torch.sin(29 * along + 2 * f.strand + 1.5 * canvas.y) * (0.6 + 0.4 * f.wave)
     gloss = (1 - ((radius - 0.80) / 0.13) ** 2).clamp_(min=0) * (1.1 * f.lx * canvas.x + 0.45 - canvas.y).clamp_(0, 1)
     level = 0.78 + 0.34 * f.lx * canvas.x.clamp(-0.7, 0.7) - 0.12 * canvas.y + (0.055 + 0.03 * f.wavy) * locks
     sheen = gloss * (0.20 + 0.06 * locks)
-    return f.hair * level[:, None] + (f.hair * 0.55 + 0.12) * sheen[:, None]
-
-
-def _hair_behind(canvas: FaceCanvas, f: SimpleNamespace) -> None:
-    """Paint the hair that falls behind the head and the neck, in shadow; remember shape and colour for the front."""
-    f.hair_edge, radius = _hair_shape(canvas, f)
-    f.hair_paint = _hair_colour(canvas, f, radius)
+    f.hair_paint = f.hair * level[:, None] + (f.hair * 0.55 + 0.12) * sheen[:, None]
     canvas.paint(canvas.coverage(f.hair_edge, 1.4) * (1 - f.bald), f.hair_paint * 0.62)
 
 
-def _hairline(canvas: FaceCanvas, f: SimpleNamespace) -> Tensor:
-    """Return the distance to the part of the head that hair leaves free: below the hairline, between the temples."""
+def _hair_in_front(canvas: FaceCanvas, f: SimpleNamespace) -> None:
+    """Paint the hair around the face, its shadow on the forehead, and for the old and bald a fringe above the ears."""
     u = (canvas.x - f.sin * 0.17) / f.width
     aside = (u - 0.35 * f.part).abs()
     parted = -0.57 + (0.24 + 0.18 * f.long) * aside * aside + 0.16 * f.long * aside
@@ -566,23 +477,18 @@ def _hairline(canvas: FaceCanvas, f: SimpleNamespace) -> Tensor:
     height = torch.where(f.bangs > 0, fringe, torch.where(f.receding > 0, temple, parted))
     height = _down(f, height, 0.3)
     side = f.width * (0.93 - 0.05 * f.long + 0.13 * (1 - f.long) * ((canvas.y + 0.22) * 5).clamp(0, 1))
-    return torch.maximum(height - canvas.y, (canvas.x - f.sin * 0.09).abs() - side)
-
-
-def _hair_in_front(canvas: FaceCanvas, f: SimpleNamespace) -> None:
-    """Paint the hair around the face, its shadow on the forehead, and for the old and bald a fringe above the ears."""
-    free = _hairline(canvas, f)
+    free = torch.maximum(height - canvas.y, (canvas.x - f.sin * 0.09).abs() - side)  # below the hairline, between the temples
     hair = canvas.coverage(f.hair_edge, 1.3) * canvas.coverage(-free, 1.6)
     rim = canvas.coverage(canvas.outline) * canvas.coverage(canvas.y.sub(0.10).abs() - 0.24, 5.0) * (canvas.u.abs() > 0.86)
     hair = torch.where(f.bald > 0, 0.55 * rim * (f.age > 0.6), hair)
     shadow = (1 + free * 9).clamp_(0, 1) * canvas.coverage(canvas.outline) * (1 - f.bald)
-    canvas.paint(0.30 * shadow * (1 - hair), f.skin * _rgb(0.30, 0.18, 0.16))
+    canvas.paint(0.30 * shadow * (1 - hair), f.skin * rgb(0.30, 0.18, 0.16))
     canvas.paint(hair, f.hair_paint)
 
 
 def _earrings(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     """Paint a stud, a hoop or a drop under the ear that shows, and under both on a face seen from the front."""
-    metal = torch.where((f.earring_kind > 1)[:, None], _rgb(0.88, 0.90, 0.95), _rgb(0.96, 0.78, 0.32))
+    metal = torch.where((f.earring_kind > 1)[:, None], rgb(0.88, 0.90, 0.95), rgb(0.96, 0.78, 0.32))
     for side in (-1, 1):
         part = _part(canvas, 0.10, 0.62, *((-0.95, -0.25) if side < 0 else (0.25, 0.95)))
         cx, cy = _across(f, side * (f.width + 0.03), -0.08), _down(f, 0.27, -0.1)
@@ -599,7 +505,7 @@ def _earrings(canvas: FaceCanvas, f: SimpleNamespace) -> None:
 def _glasses(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     """Paint round or square frames, clear or dark glass with a reflection, the bridge and the arms."""
     part = _part(canvas, -0.30, 0.32, -0.85, 0.85)
-    frame = torch.where((f.glasses_kind == 1)[:, None], _rgb(0.55, 0.40, 0.22), _rgb(0.08, 0.07, 0.09))
+    frame = torch.where((f.glasses_kind == 1)[:, None], rgb(0.55, 0.40, 0.22), rgb(0.08, 0.07, 0.09))
     cy, dark = _down(f, 0.01, 0.45), (f.glasses_kind == 3).float()
     rims = torch.full_like(part.x, 9.0)
     for side in (-1, 1):
@@ -607,10 +513,8 @@ def _glasses(canvas: FaceCanvas, f: SimpleNamespace) -> None:
         round_, square = ellipse(part.x, part.y, cx, cy, rx, 0.165), box(part.x, part.y, cx, cy, rx + 0.01, 0.135, 0.06)
         lens = torch.where(f.glasses_kind < 2, round_, square)
         glass = part.coverage(lens) * f.glasses
-        part.paint(
-            glass * (0.06 + 0.80 * dark),
-            _rgb(0.10, 0.10, 0.14) * dark[:, None] + _rgb(0.8, 0.9, 1.0) * (1 - dark[:, None]),
-        )
+        tint = rgb(0.10, 0.10, 0.14) * dark[:, None] + rgb(0.8, 0.9, 1.0) * (1 - dark[:, None])
+        part.paint(glass * (0.06 + 0.80 * dark), tint)
         streak = (1 - ((part.x - cx + 0.9 * (part.y - cy) + 0.05) / 0.05) ** 2).clamp(min=0)
         part.paint(0.22 * streak * glass, 1.0)
         rims = torch.minimum(rims, lens.abs() - 0.017)
@@ -624,7 +528,7 @@ def _hat(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     """Paint a woollen hat with a fold, a hat with a brim, or a cap with its peak."""
     part = _part(canvas, -1.0, 0.0)
     x, brow = part.x + 0.05 * f.sin, _down(f, -0.36, 0.3)
-    cloth = _hue(f.hat_hue, 0.55, 0.22 + 0.65 * f.hat_light)
+    cloth = hsv(f.hat_hue, 0.55, 0.22 + 0.65 * f.hat_light)
     dome = torch.maximum(ellipse(x, part.y, 0, brow, f.width + 0.115, 0.68), part.y - brow - 0.10 * (x * x))
     light = 0.82 + 0.40 * f.lx * x + 0.05 * torch.sin(30 * x / (1.2 + part.y)) * (f.hat_kind < 1)
     part.paint(part.coverage(dome) * f.hat, (cloth * light[:, None]))
@@ -633,7 +537,7 @@ def _hat(canvas: FaceCanvas, f: SimpleNamespace) -> None:
     peak = ellipse(part.x, part.y, _across(f, 0, 0.42), brow + 0.02, f.width * 0.95, 0.13)
     rim = torch.where(f.hat_kind < 1, fold, torch.where(f.hat_kind < 2, brim, peak))
     shade = _spot(part, _across(f, 0, 0.3), brow + 0.10, f.width, 0.24)
-    part.paint(0.5 * shade * f.hat * (1 - part.coverage(rim)), f.skin * _rgb(0.30, 0.18, 0.16))
+    part.paint(0.5 * shade * f.hat * (1 - part.coverage(rim)), f.skin * rgb(0.30, 0.18, 0.16))
     band = part.coverage((part.y - brow + 0.14 - 0.12 * x * x).abs() - 0.06) * part.coverage(dome) * (f.hat_kind == 1)
     part.paint(band * f.hat, cloth * 0.35)
     ribs = 1.02 + 0.36 * f.lx * x + 0.07 * torch.sin(44 * x) * (f.hat_kind < 1)

@@ -1,21 +1,20 @@
 """The magic wardrobe, ten drawn garment classes: parameters (B,) go in, images (B, 1, 28, 28) uint8 come out.
 
-Clothes hang from one rail and shoes stand on a floor. Most outlines are curves of one coordinate: how wide a garment is
-at a height, or how high a shoe is at a place along its sole. Such curves cost one row or one column of an image, which
-is what makes the wardrobe fast. Every image has the same six known factors; each garment's function says what it
-makes of them.
+Most outlines are curves of one coordinate, the width at a height or the height along a sole: they cost one row or column
+of an image, which makes them fast. All classes share six factors; each garment's function says what it makes of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from standins.drawing import Canvas, capsule, column, ellipse, in_groups, labelled, scattered, smooth_union
+from standins.drawing import Canvas, capsule, columns, ellipse, in_groups, labelled, rounded, scattered, smooth_union
 
 SOURCE = "the magic wardrobe (drawn stand-in)"
 SHAPE = (1, 28, 28)
@@ -56,8 +55,6 @@ def sample(n: int, generator: torch.Generator) -> dict[str, Tensor]:
 
 def draw(parameters: dict[str, Tensor]) -> Tensor:
     """Return the images (B, 1, 28, 28) uint8 of parameters as `sample` gives them; each depends on its own alone."""
-    if len(parameters["label"]) == 0:
-        return torch.zeros(0, *SHAPE, dtype=torch.uint8)
     return in_groups(_draw_class, parameters, parameters["label"])
 
 
@@ -67,16 +64,12 @@ def _draw_class(label: int, parameters: dict[str, Tensor]) -> Tensor:
     return piece.canvas.to_uint8()
 
 
-# --- what every garment is made with ---------------------------------------------------------------------------------
-
-
 class Piece:
     """One batch of garments of one class in the making: a canvas, its coordinates and its parameters as (B, 1, 1)."""
 
-    def __init__(self, parameters: dict[str, Tensor], badge: bool = False) -> None:
+    def __init__(self, parameters: dict[str, Tensor], badge: bool) -> None:
         self.canvas = Canvas(len(parameters["label"]), *SHAPE[:2])
-        for name in (*FACTORS, *STYLE):
-            setattr(self, name, column(parameters[name]))
+        vars(self).update(columns(parameters))
         self.x = (self.canvas.x - self.shift_x) / self.zoom  # (B, 1, W)
         self.y = (self.canvas.y - self.shift_y) / self.zoom  # (B, H, 1)
         self.side = self.x.abs()  # clothes are mirror images
@@ -105,7 +98,7 @@ def mix(low: float, high: float, share: Tensor) -> Tensor:
 
 
 def wave(t: Tensor) -> Tensor:
-    """Return a hump of height 1 over every unit of t, 0 at whole numbers."""
+    """Return a parabola of height 1 over every unit of t, 0 at whole numbers."""
     t = t - t.floor()
     return 4 * t * (1 - t)
 
@@ -134,10 +127,7 @@ def _bent(axis: Tensor, knots: list[tuple]) -> Tensor:
 
 def inside(*distances: Tensor) -> Tensor:
     """Return the distance to what all shapes share."""
-    result = distances[0]
-    for distance in distances[1:]:
-        result = torch.maximum(result, distance)
-    return result
+    return reduce(torch.maximum, distances)
 
 
 def _pattern(h: Piece, badge: bool) -> Tensor:
@@ -155,9 +145,6 @@ def _pattern(h: Piece, badge: bool) -> Tensor:
     if badge:
         dark = dark + (line(h.x, 0.2) * kind["print"]) * line(h.y + 0.22, 0.15) * (2 * h.noise - 0.2).clamp(0, 1)
     return (1 - 0.5 * dark) * (1 - grain * h.noise)
-
-
-# --- tops ------------------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -187,13 +174,6 @@ def _neckline(h: Piece, cut: Cut) -> Tensor:
     return TOP + SLOPE * (h.side - cut.neck).clamp(min=0) + cut.depth * dip
 
 
-def _torso(h: Piece, cut: Cut, top: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the distance to the body (B, H, W) and its half width at each height (B, H, 1)."""
-    width, scale = curve(h.y, [(TOP, cut.shoulder), (-0.5, cut.chest), (0.0, cut.waist), (cut.bottom, cut.hem)], soft=0.15)
-    hem = cut.bottom - 0.12 * h.side * h.side
-    return inside((h.side - width) * scale, top - h.y, h.y - hem), width
-
-
 def _sleeve(h: Piece, cut: Cut) -> tuple[Tensor, Tensor]:
     """Return the distance to both sleeves and how far along the sleeve each pixel lies: (B, H, W) each."""
     # in double precision, so that the last bit of a sine cannot depend on how many images are drawn together
@@ -214,16 +194,15 @@ def _hang(h: Piece, cut: Cut, detail: Tensor) -> None:
     detail: (B, H, W) in [0, 1], how much the front is darkened where it has buttons, seams, ribs.
     """
     top = _neckline(h, cut)
-    body, half = _torso(h, cut, top)
+    half, scale = curve(h.y, [(TOP, cut.shoulder), (-0.5, cut.chest), (0.0, cut.waist), (cut.bottom, cut.hem)], soft=0.15)
+    body = inside((h.side - half) * scale, top - h.y, h.y - (cut.bottom - 0.12 * h.side * h.side))
     sleeves, along = _sleeve(h, cut)
-    back = inside(h.side - cut.neck, TOP + 0.02 - h.y, h.y - top)
-    h.paint(back, 0.45 * h.brightness)
+    h.paint(inside(h.side - cut.neck, TOP + 0.02 - h.y, h.y - top), 0.45 * h.brightness)
     fold = 0.16 * wave(along * 2.1 + h.phase[0]) * h.detail
     h.paint(sleeves, h.cloth * (0.93 - fold))
     h.shade(torch.maximum(body - 0.06, -0.45 - h.y), 0.6)
     round_off = (h.side / half).clamp(max=1)
-    tone = h.cloth * (1 - 0.14 * round_off * round_off) * (1 - detail)
-    h.paint(body, tone)
+    h.paint(body, h.cloth * (1 - 0.14 * round_off * round_off) * (1 - detail))
 
 
 def tshirt(h: Piece) -> None:
@@ -317,35 +296,20 @@ def trouser(h: Piece) -> None:
     h.paint(legs, h.cloth * (1 - 0.24 * gap * gap) * (1 - (0.4 * band * h.detail + 0.5 * cuff).clamp(max=0.6)))
 
 
-# --- bag and shoes ---------------------------------------------------------------------------------------------------
-
-
 def bag(h: Piece) -> None:
     """Length: height of the body. Sleeve: of the handle. Flare: a box to a shape that narrows upwards."""
     floor, wide = 0.8, mix(0.6, 0.87, h.width)
     top = floor - mix(0.75, 1.2, h.length)
     half, scale = curve(h.y, [(top, wide * mix(1.0, 0.68, h.flare)), (floor, wide)])
-    body = _rounded((h.side - half) * scale, (h.y - (top + floor) * 0.5).abs() - (floor - top) * 0.5, 0.1)
-    _handle(h, top, mix(0.02, 0.48, h.sleeve), wide * mix(0.38, 0.6, h.shape))
+    body = rounded((h.side - half) * scale + 0.1, (h.y - (top + floor) * 0.5).abs() - (floor - top) * 0.5 + 0.1, 0.1)
+    ring = ellipse(h.x, h.y - top - 0.05, 0.0, 0.0, wide * mix(0.38, 0.6, h.shape), mix(0.02, 0.48, h.sleeve) + 0.05)
+    h.paint(inside(ring.abs() - 0.055, h.y - top - 0.1), h.brightness * 0.8)
     flap = h.y - top - (floor - top) * mix(0.2, 0.6, h.pose) * (1 - 0.35 * (h.x / half) ** 2)
     seam = (0.55 * line(flap, 0.02) + 0.3 * line(body + 0.12, 0.012)) * h.detail
     round_off = (h.side / half).clamp(max=1)
     h.paint(body, h.cloth * (1 - 0.16 * round_off * round_off) * (1 - seam) * (1 - 0.12 * h.detail * (flap > 0)))
     clasp = torch.sqrt(h.x * h.x + (flap + 0.02) ** 2) - 0.07 * h.detail
     h.paint(clasp, 0.3 * h.brightness)
-
-
-def _rounded(dx: Tensor, dy: Tensor, corner: float) -> Tensor:
-    """Return the distance to a box with round corners from the distances to its sides and to its top and bottom."""
-    dx, dy = dx + corner, dy + corner
-    outside = torch.sqrt(dx.clamp(min=0) ** 2 + dy.clamp(min=0) ** 2)
-    return outside + torch.maximum(dx, dy).clamp(max=0) - corner
-
-
-def _handle(h: Piece, top: Tensor, rise: Tensor, span: Tensor) -> None:
-    """Paint the upper half of an elliptic ring that stands on the bag."""
-    ring = ellipse(h.x, h.y - top - 0.05, 0.0, 0.0, span, rise + 0.05)
-    h.paint(inside(ring.abs() - 0.055, h.y - top - 0.1), h.brightness * 0.8)
 
 
 def sneaker(h: Piece) -> None:
@@ -380,22 +344,16 @@ def boot(h: Piece) -> None:
     vamp, scale = curve(h.x, [(-0.92, 0.0), (-0.84, 0.24), (-0.66, 0.35), (-0.25, 0.45), (0.15, 0.7)], soft=0.06)
     foot = inside((under - vamp - h.y) * scale, h.side - 0.8 - 0.08 * (h.x < 0))
     upper = inside(smooth_union(foot, shaft, 0.2), h.y - under, top - h.y)
-    h.paint(upper, _leather(h, centre, half, top))
-    block = inside((h.x - 0.58).abs() - 0.2 + 0.12 * (h.y - under), under - h.y, h.y - floor)
-    plate = inside((h.y - under - 0.035).abs() - 0.035, -0.87 - h.x, h.x - 0.78)
-    h.paint(torch.minimum(block, plate), 0.5 * h.brightness)
-
-
-def _leather(h: Piece, centre: Tensor, half: Tensor, top: Tensor) -> Tensor:
-    """Return the tone of a boot: half the pattern of cloth, laces in front, an elastic side, the edge of the cuff."""
     front = h.x - centre + half - 0.1 + 0.25 * (h.y - 0.2).clamp(min=0)
     laces = wave(h.y * 4.67) * line(front, 0.07) * ((h.y > top + 0.15) & (h.y < 0.3))
     elastic = line(h.x - centre - 0.1, 0.02) * (h.y < 0.1)
     cuff = line(h.y - top - 0.1 - 0.3 * h.sleeve, 0.02)
-    across = (h.x - centre) / half
-    shine = 1 - 0.14 * (across * across).clamp(max=1)
+    shine = 1 - 0.14 * ((h.x - centre) / half).square().clamp(max=1)
     marks = ((0.45 * laces + 0.35 * elastic) * h.detail + 0.5 * cuff).clamp(max=0.7)
-    return 0.5 * (h.cloth + h.brightness) * shine * (1 - marks)
+    h.paint(upper, 0.5 * (h.cloth + h.brightness) * shine * (1 - marks))  # half the pattern of cloth
+    block = inside((h.x - 0.58).abs() - 0.2 + 0.12 * (h.y - under), under - h.y, h.y - floor)
+    plate = inside((h.y - under - 0.035).abs() - 0.035, -0.87 - h.x, h.x - 0.78)
+    h.paint(torch.minimum(block, plate), 0.5 * h.brightness)
 
 
 def sandal(h: Piece) -> None:
@@ -407,19 +365,15 @@ def sandal(h: Piece) -> None:
     front = reach * mix(0.78, -0.5, h.shape)
     wedge = inside(bed - h.y, h.y - floor, front - h.x - 0.2 * (h.y - floor), h.x - reach + 0.15 * (h.y - bed))
     h.paint(wedge, 0.75 * h.cloth)
-    _straps(h, reach, floor - 0.12, floor - 0.12 - heel)
-    h.paint(sole, h.brightness * (1 - 0.15 * h.noise))
-
-
-def _straps(h: Piece, reach: Tensor, toe: Tensor, rear: Tensor) -> None:
-    """Paint the straps over the toes, up the heel and around the ankle; toe, rear: heights of the foot's bed."""
-    strap, ankle = mix(0.045, 0.09, h.width), rear - mix(0.2, 0.52, h.sleeve)
+    strap, toe, rear = mix(0.045, 0.09, h.width), floor - 0.12, floor - 0.12 - heel  # half width; heights of the foot's bed
+    ankle = rear - mix(0.2, 0.52, h.sleeve)
     tone = h.brightness * (1 - 0.5 * h.pattern * wave(h.x * 4.67 + h.phase[0]))
     arch = ellipse(h.x, h.y, -0.5 * reach, toe + 0.03, 0.34 * reach, 0.32)
     h.paint(inside(arch.abs() - 1.5 * strap, h.y - toe - 0.03), tone)
     h.paint(capsule(h.x, h.y, 0.9 * reach, rear, 0.86 * reach, ankle, strap), tone)
     loop = ellipse(h.x, h.y - 0.2 * (h.x - 0.86 * reach), 0.6 * reach, ankle + 0.06, 0.28 * reach, 0.1)
     h.paint(loop.abs() - 0.8 * strap, tone)
+    h.paint(sole, h.brightness * (1 - 0.15 * h.noise))
 
 
 GARMENTS: tuple[Callable[[Piece], None], ...] = (

@@ -35,8 +35,6 @@ def draw(parameters: dict[str, Tensor]) -> Tensor:
 
     Factors between the archive's values are drawn where they are; a shape is rounded to the nearest.
     """
-    if len(parameters["shape"]) == 0:
-        return torch.zeros(0, *SHAPE, dtype=torch.uint8)
     return in_groups(_draw_shape, parameters, parameters["shape"].round().long())
 
 

@@ -1,8 +1,7 @@
-"""A device that is not there: with it, `fit` trains as on a GPU, on any machine, and mixed devices are refused as on a GPU.
+"""A simulated device: with it, `fit` trains as on a GPU, on any machine, and mixed devices are refused as on a GPU.
 
-Tensors "elsewhere" keep their numbers on the processor, behind PyTorch's own name for a device without memory ("meta"). An
-operation on tensors of both places raises, and so does a random draw whose generator lives at the other place. The numbers are
-the processor's, but for rounding. `make rehearse` runs notebooks so, and says which cells fail.
+Tensors "elsewhere" keep their numbers on the processor, behind PyTorch's name for a device without memory ("meta"). An operation
+on tensors of both devices raises, and so does a generator of the other one. `make rehearse` runs notebooks so.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -44,9 +44,6 @@ class Distant(torch.Tensor):
 
     def tolist(self):
         return self.near.tolist()
-
-    def __repr__(self) -> str:
-        return f"elsewhere: {self.near!r}"
 
 
 class Generator(torch.Generator):
@@ -85,8 +82,7 @@ def refuse_mixtures(function, args, tensors, place: torch.device) -> None:
     if place.type == HERE.type and not any(isinstance(t, Distant) for t in tensors):
         return
     free = tree_leaves(args[1]) if function in INDEXED else []
-    strangers = [t for t in tensors if not isinstance(t, Distant) and t.dim() and not any(t is one for one in free)]
-    if strangers:
+    if any(not isinstance(t, Distant) and t.dim() and not any(t is one for one in free) for t in tensors):
         raise RuntimeError(
             f"Expected all tensors to be on the same device, but {function} found at least two, elsewhere and cpu "
             f"(shapes {[tuple(t.shape) for t in tensors]})."
@@ -101,10 +97,7 @@ class Mode(TorchDispatchMode):
 
 
 class Calls(TorchFunctionMode):
-    """Within it, a random draw must be where its generator is, and torch.tensor can make one elsewhere.
-
-    Neither can be seen any more in the operations that these calls are made of.
-    """
+    """Within it, a random tensor must be where its generator is, and torch.tensor can make one elsewhere."""
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -121,20 +114,16 @@ class Accelerator:
 
     process_index, num_processes = 0, 1
 
-    def __init__(self, cpu: bool = False) -> None:
-        self.device = HERE if cpu else ELSEWHERE
+    device = ELSEWHERE
 
     def prepare(self, *things):
-        """Return the things, as they are."""
         return things
 
     def backward(self, loss: torch.Tensor) -> None:
-        """Compute the gradients."""
         loss.backward()
 
     def reduce(self, totals: torch.Tensor, how: str) -> torch.Tensor:
-        """Return the totals: there is one process."""
-        return totals
+        return totals  # there is one process
 
 
 @contextlib.contextmanager
@@ -153,18 +142,13 @@ def elsewhere() -> Iterator[None]:
         def __init__(self, *args, **kwargs) -> None:
             super().__init__(*args, **kwargs | {"fused": False})
 
-    swapped = [
-        (training, "fit", fit), (training, "Accelerator", lambda cpu: Accelerator()), (torch, "Generator", Generator),
-        (torch, "autocast", lambda *args, **kwargs: contextlib.nullcontext()), (torch.optim, "AdamW", AdamW),
-    ]  # fmt: skip
-    before = [(owner, name, getattr(owner, name)) for owner, name, _ in swapped]
-    try:
-        for owner, name, value in swapped:
-            setattr(owner, name, value)
+    with contextlib.ExitStack() as stack:
+        for owner, name, value in (
+            (training, "fit", fit), (training, "Accelerator", lambda cpu: Accelerator()), (torch, "Generator", Generator),
+            (torch, "autocast", lambda *args, **kwargs: contextlib.nullcontext()), (torch.optim, "AdamW", AdamW),
+        ):  # fmt: skip
+            stack.enter_context(mock.patch.object(owner, name, value))
         yield
-    finally:
-        for owner, name, value in before:
-            setattr(owner, name, value)
 
 
 def failures(path: Path) -> list[str]:
@@ -188,16 +172,10 @@ def failures(path: Path) -> list[str]:
     return found
 
 
-def with_objectives() -> list[Path]:
-    """Return the notebooks that hand `fit` an objective of their own; the others train what tests/test_elsewhere.py trains."""
-    pages = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
-    return [page for page in pages if "objective=" in page.read_text("utf-8")]
-
-
 def main(names: list[str]) -> int:
-    """Run notebooks, by default those with objectives, and print what fails; return how many do."""
-    failed = 0
-    for path in map(Path, names) if names else with_objectives():
+    """Run notebooks, by default those with objectives of their own, and print what fails; return how many do."""
+    failed, pages = 0, sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+    for path in map(Path, names) if names else [page for page in pages if "objective=" in page.read_text("utf-8")]:
         start, found = time.monotonic(), failures(path.resolve())
         failed += bool(found)
         print(f"{path.stem}: {'; '.join(found) or 'passes'} ({time.monotonic() - start:.0f} s)", flush=True)

@@ -16,6 +16,8 @@ from helpers import pretrained
 
 ROOT = Path(__file__).parent.parent
 THEORY = ROOT / "answers" / "theory.md"
+if not THEORY.exists():
+    pytest.skip("this copy of the course has no folder answers/", allow_module_level=True)
 KINDS = {"Theory": range(1, 5), "Written exam": range(5, 8), "Quiz": range(8, 13), "Lecture notes": range(13, 29)}
 LETTERS = {8: "b", 9: "c", 10: "c", 12: "b"}  # 11 is true or false
 LINK = re.compile(r"(!?)\[([^\[\]]*)\]\(((?:[^()\s]|\([^()\s]*\))+)\)")

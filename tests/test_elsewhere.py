@@ -77,27 +77,19 @@ def test_crops_holes_and_mirrors_are_drawn_where_the_images_are():
         assert all(isinstance(change(x, noise), Distant) for change in changes)
 
 
-def noise_from_here(model, x, noise):
-    return model.loss(x, models.Output(model.decoder(model.encode(x)[0] + torch.randn(len(x), 4)), *model.encode(x)))
-
-
-def noise_of_nowhere(model, x, noise):
-    return model.loss(x, models.Output(model.decoder(torch.randn(len(x), 4, generator=noise)), *model.encode(x)))
-
-
-def a_network_left_behind(model, x, noise):
-    return model.loss(x, models.Output(model.decoder(STAYS(x.flatten(1))), *model.encode(x)))
-
-
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("code", "told"),
     [
-        (noise_from_here, "Expected all tensors to be on the same device"),
-        (noise_of_nowhere, "device type for generator"),
-        (a_network_left_behind, "Expected all tensors to be on the same device"),
+        (lambda model, x, noise: model.encode(x)[0] + torch.randn(len(x), 4), "Expected all tensors to be on the same device"),
+        (lambda model, x, noise: torch.randn(len(x), 4, generator=noise), "device type for generator"),
+        (lambda model, x, noise: STAYS(x.flatten(1)), "Expected all tensors to be on the same device"),
     ],
+    ids=["noise from here", "noise of a generator elsewhere", "a network left behind"],
 )
-def test_what_a_gpu_refuses_is_refused(wrong, told):
+def test_what_a_gpu_refuses_is_refused(code, told):
+    def wrong(model, x, noise):
+        return model.loss(x, models.Output(model.decoder(code(model, x, noise)), *model.encode(x)))
+
     trained(False, objective=wrong)
     with pytest.raises(RuntimeError, match=told):
         trained(True, objective=wrong)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import json
 import os
 import sys
 import warnings
-from contextlib import redirect_stdout
 from pathlib import Path
 
 import matplotlib
@@ -27,25 +27,25 @@ def train_command(arguments: argparse.Namespace) -> None:
     """Train a shipped model, or one of your own images, and print its path; of several processes, only the first one prints."""
     choose_device(arguments.device)
     if arguments.data is not None:
-        choose_data(arguments.data)
+        if not arguments.data.is_dir():
+            raise ValueError(
+                f"there is no folder {arguments.data} to take data from. What belongs into it: python -m helpers data status"
+            )
+        os.environ["VAE_COURSE_DATA"] = str(arguments.data.resolve())
     chosen = {key: getattr(arguments, key) for key in FOLDER_OPTIONS if getattr(arguments, key) is not None}
     length = {key: getattr(arguments, key) for key in ("runs", "epochs", "steps")}
-    with open(os.devnull, "w") as nowhere, redirect_stdout(sys.stdout if first_process() else nowhere):
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(sys.stdout if first_process() else nowhere):
         if own_images.is_here(arguments.name):
             path = own_images.train_on_folder(arguments.name, out=arguments.out or Path("runs"), **length, **chosen)
         else:
             recipes.recipe(arguments.name)
-            refuse_options(arguments.name, chosen)
+            if chosen:
+                told = ", ".join("--name" if key == "model" else f"--{key.replace('_', '-')}" for key in chosen)
+                told += " can be chosen for a folder of your own images only"
+                raise ValueError(f"{arguments.name} is trained as its recipe says; {told}.")
             path = recipes.train_shipped(arguments.name, out=arguments.out or pretrained.FOLDER, **length)
     if path:
         print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
-
-
-def refuse_options(name: str, chosen: dict) -> None:
-    """Raise ValueError when an option was given that the recipe of a shipped model fixes."""
-    if chosen:
-        told = ", ".join("--name" if key == "model" else f"--{key.replace('_', '-')}" for key in chosen)
-        raise ValueError(f"{name} is trained as its recipe says; {told} can be chosen for a folder of your own images only.")
 
 
 def choose_device(name: str) -> None:
@@ -56,13 +56,6 @@ def choose_device(name: str) -> None:
         raise ValueError(f"there is no {name} device here, or this PyTorch cannot use it. Choose one of: {others}.")
     if name != "auto":
         os.environ["VAE_COURSE_DEVICE"] = "cpu" if name == "cpu" else ""
-
-
-def choose_data(folder: Path) -> None:
-    """Let this process look for real data in a folder, as `VAE_COURSE_DATA` does. Raises ValueError where it is missing."""
-    if not folder.is_dir():
-        raise ValueError(f"there is no folder {folder} to take data from. What belongs into it: python -m helpers data status")
-    os.environ["VAE_COURSE_DATA"] = str(folder.resolve())
 
 
 def scores_command(arguments: argparse.Namespace) -> None:
@@ -97,15 +90,14 @@ def grade_command(arguments: argparse.Namespace) -> None:
     for path in arguments.notebooks:
         try:
             report = grading.grade(path, arguments.limit)
+            found.append(report.to_dict())
+            told = str(report)
         except DataError as error:
             bad.append(str(error))
             found.append({"notebook": str(path), "error": str(error)})
-            if not arguments.json and len(arguments.notebooks) > 1:
-                print(f"{path} · not graded: {error}", flush=True)
-            continue
-        found.append(report.to_dict())
-        if not arguments.json:
-            print(report, flush=True)
+            told = f"{path} · not graded: {error}" if len(arguments.notebooks) > 1 else ""
+        if told and not arguments.json:
+            print(told, flush=True)
     if arguments.json:
         print(json.dumps(found, indent=1, ensure_ascii=False))
     if bad:
@@ -121,13 +113,10 @@ def positive(text: str) -> int:
 
 def weight(text: str) -> float:
     """Return a finite number of at least 0."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number of at least 0")
-    return number
+    with contextlib.suppress(ValueError):
+        if 0 <= (number := float(text)) < float("inf"):
+            return number
+    raise argparse.ArgumentTypeError(f"{text!r} is not a finite number of at least 0")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -144,7 +133,13 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--data", type=Path, metavar="FOLDER", help="where the data is, instead of VAE_COURSE_DATA")
     one.add_argument("--runs", type=Path, default=Path("runs"), help="where checkpoints go (default: runs)")
     one.add_argument("--out", type=Path, help="where weights go (default: helpers/weights; of your own images: runs)")
-    add_folder_options(one.add_argument_group("for your own images only"))
+    group = one.add_argument_group("for your own images only")  # None stands for the default of `own_images.train_on_folder`
+    group.add_argument("--name", dest="model", metavar="NAME", help="of the model (default: the folder's)")
+    group.add_argument("--size", type=positive, help="height and width in pixels (default: 64)")
+    group.add_argument("--latent", type=positive, help="how many latents (default: 64)")
+    group.add_argument("--beta", type=weight, help="the weight of the KL term (default: 1)")
+    group.add_argument("--mirrored", action="store_const", const=True, help="train on each image left and right exchanged, too")
+    group.add_argument("--skip-corrupt", action="store_const", const=True, help="leave images out that cannot be decoded")
     one.set_defaults(run=train_command)
     two = commands.add_parser("scores", help="evaluate a model beside its recorded scores")
     two.add_argument("name", metavar="NAME", help=", ".join(pretrained.names()) + "; or a model of your own")
@@ -161,16 +156,6 @@ def parser() -> argparse.ArgumentParser:
     three.add_argument("--json", action="store_true", help="for a program to read")
     three.set_defaults(run=grade_command)
     return top
-
-
-def add_folder_options(group: argparse._ArgumentGroup) -> None:
-    """Add the options for your own images; None stands for the default of `own_images.train_on_folder`."""
-    group.add_argument("--name", dest="model", metavar="NAME", help="of the model (default: the folder's)")
-    group.add_argument("--size", type=positive, help="height and width in pixels (default: 64)")
-    group.add_argument("--latent", type=positive, help="how many latents (default: 64)")
-    group.add_argument("--beta", type=weight, help="the weight of the KL term (default: 1)")
-    group.add_argument("--mirrored", action="store_const", const=True, help="train on each image left and right exchanged, too")
-    group.add_argument("--skip-corrupt", action="store_const", const=True, help="leave images out that cannot be decoded")
 
 
 def main(words: list[str] | None = None) -> int:

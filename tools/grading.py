@@ -20,7 +20,6 @@ from nbclient.exceptions import DeadKernelError
 from exercises import EXERCISES
 from helpers.data import DataError
 
-STATES = {"solved": "✔", "wrong": "✘", "open": "○", "missing": "–"}
 CHECK_SECONDS = 60.0  # seconds for one exercise's check, beyond the notebook's own limit
 GRACE_SECONDS = 60.0  # seconds that a cell may go on after it was interrupted, before its kernel is killed
 ASK = """import contextlib as _contextlib, io as _io, json as _json
@@ -43,11 +42,7 @@ class Graded:
 
 @dataclass
 class Report:
-    """The result of one notebook: a verdict on each exercise, claims that failed, cells that stopped with an error, seconds.
-
-    notebook: its path, as it was given.  late: whether the page reached the limit; the cell that ran at that moment was
-    interrupted, and later ones had a second each.
-    """
+    """The result of one notebook (its path as it was given); late: its page reached the limit, and a cell was interrupted."""
 
     notebook: str
     verdicts: list[Graded] = field(default_factory=list)
@@ -76,12 +71,11 @@ class Report:
 def grade(path: str | Path, limit: float = 600.0) -> Report:
     """Run a copy of a notebook in a fresh kernel and put each of its exercises through its check.
 
-    The file itself is not changed. An error in one cell does not keep the others from running. The checks run in cells of their
-    own, after the last one: what the student's page prints is ignored. (They run in the
-    student's kernel all the same: this is no protection against cheating.)
+    The file is not changed, and an error in one cell does not keep the others from running. The checks run in cells after the
+    last one: what the page prints is ignored. (They run in the student's kernel: this is no protection against cheating.)
 
-    limit: seconds for the whole notebook; each check has a minute more. Raises DataError when the file is no notebook of this
-    course. The kernel of a cell that goes on for a minute after it was interrupted is killed.
+    limit: seconds for the whole notebook; each check has a minute more, and a cell that goes on for a minute after it was
+    interrupted loses its kernel. Raises DataError when the file is no notebook of this course.
     """
     path = Path(path)
     book = read_notebook(path)
@@ -181,8 +175,7 @@ def record_errors(report: Report, index: int, cell: nbformat.NotebookNode) -> No
 
 def verdict_of(number: str, cell: nbformat.NotebookNode, mark: str) -> tuple[str, str]:
     """Return (state, line) that an appended cell printed for an exercise, on a line that begins with `mark`."""
-    streams = [one for one in cell.get("outputs", []) if one.output_type == "stream" and one.name == "stdout"]
-    for line in "".join(one.text for one in streams).splitlines():
+    for line in "".join(one.text for one in cell.get("outputs", []) if one.get("name") == "stdout").splitlines():
         if line.startswith(f"{mark} "):
             state, told = json.loads(line.removeprefix(f"{mark} "))
             return state, told

@@ -20,10 +20,8 @@ SAMPLES, CORNERS = 64, 8  # images of a sample sheet; side of an interpolation s
 
 
 def draw(name: str, weights: Path, out: Path, images: Dataset | None = None) -> list[Path]:
-    """Write the sheets of a model as OUT/NAME-….png, and return their paths.
+    """Write the sheets of a model (reconstructions where images are given) as OUT/NAME-….png, and return their paths.
 
-    samples (of a VAE): from the prior; mixture: from a mixture fitted to the held-out codes; interpolation: between four
-    held-out codes; traversal: of the latents with most KL; reconstructions: of held-out images, where they are given.
     Raises DataError when there is no such model, or it has no decoder.
     """
     model = pretrained.load(name, weights)
@@ -45,10 +43,7 @@ def samples(model: VAE) -> Axes:
 
 
 def mixture(model: LatentModel, codes: Codes) -> Axes:
-    """Draw 64 samples from a mixture of normal distributions, one for every 200 held-out codes, 10 at most.
-
-    It is fitted to samples of the posteriors, so that it has their variance, too.
-    """
+    """Draw 64 samples from a mixture of a normal for every 200 held-out codes, 10 at most, fitted to samples of the posteriors."""
     parts, generator = max(1, min(10, len(codes) // 200)), settings.generator(1)
     points = codes.mu
     if codes.logvar is not None:
@@ -66,15 +61,11 @@ def interpolation(model: LatentModel, codes: Codes) -> Axes:
 
 
 def traversal(model: LatentModel, codes: Codes) -> Axes:
-    """Draw one of eight latents in each row, in nine steps from −3 to 3, around a held-out code: those with the highest KL.
-
-    Of an autoencoder: those with the largest standard deviation, from three below to three above their mean.
-    """
-    z, middle, spread = codes.mu[0], torch.zeros(codes.mu.shape[1]), torch.ones(codes.mu.shape[1])
-    if codes.logvar is None:
-        middle, spread = codes.mu.mean(0), codes.mu.std(0)
-        used, unit, title = spread, "", "Each row: one latent, −3 to 3 standard deviations; the largest first"
-    else:
+    """Draw a held-out code with one latent in each row moved from −3 to 3: the eight with most KL (autoencoder: deviation)."""
+    z, middle, spread = codes.mu[0], codes.mu.mean(0), codes.mu.std(0)
+    used, unit, title = spread, "", "Each row: one latent, −3 to 3 standard deviations; the largest first"
+    if codes.logvar is not None:
+        middle, spread = torch.zeros_like(middle), torch.ones_like(spread)
         used, unit = latent.kl_per_latent(codes.mu, codes.logvar), " nats"
         title = "Each row: one latent from −3 to 3; those with the highest KL first"
     values, strips = torch.linspace(-3, 3, 9), {}

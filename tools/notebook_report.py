@@ -57,15 +57,9 @@ def report(path: Path) -> Report:
     markdown = " ".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
     calls = [node for source in code for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     claims = [call for call in calls if getattr(call.func, "id", "") == "claim"]
-    return Report(
-        path.stem,
-        len(cells),
-        len(markdown.split()),
-        len(claims),
-        sum(not call.keywords for call in claims),
-        tuple(sorted(len(source.splitlines()) for source in code)),
-        len(PRIVATE.findall(markdown + " ".join(code))),
-    )
+    valueless, private = sum(not call.keywords for call in claims), len(PRIVATE.findall(markdown + " ".join(code)))
+    lengths = tuple(sorted(len(source.splitlines()) for source in code))
+    return Report(path.stem, len(cells), len(markdown.split()), len(claims), valueless, lengths, private)
 
 
 if __name__ == "__main__":

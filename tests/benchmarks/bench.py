@@ -1,8 +1,7 @@
 """Speed of the course's training loop beside its peers, in one table: `make bench`, or `make bench QUICK=1` for minutes.
 
-Every number is a ratio within one run, or comes with the peer that it is read beside: runs take turns, the same model
-starts from the same weights, and the objective is the same, ½ Σ (x − x_hat)² + KL per image. Nothing here is a test;
-tests/test_benchmarks.py only runs each part once, on a handful of pictures.
+Every number is a ratio within one run, or comes with its peer's: runs take turns, from the same weights, with the same
+objective, ½ Σ (x − x_hat)² + KL per image. Nothing here is a test; tests/test_benchmarks.py runs each part once.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -42,7 +42,7 @@ BATCH = 128
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured: pictures to train on and held out, the peer's epochs, steps a turn, turns, slider moves."""
+    """How much is measured: images to train on and held out, the peer's epochs, steps a turn, turns, slider moves."""
 
     train: int = 50_000
     held_out: int = 10_000
@@ -70,23 +70,21 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() and not settings.processor_only() else "cpu")
 
 
-def sync() -> None:
-    """Wait for a GPU to be done; a processor always is."""
+def now() -> float:
+    """Return the time in seconds, once a GPU is done with its work."""
     if device().type == "cuda":
         torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 def seconds(work: Callable[[], object], times: int) -> float:
     """Return the median time of one call, after one that does not count."""
     work()
-    found = []
+    stamps = [now()]
     for _ in range(times):
-        sync()
-        start = time.perf_counter()
         work()
-        sync()
-        found.append(time.perf_counter() - start)
-    return statistics.median(found)
+        stamps.append(now())
+    return statistics.median(after - before for before, after in pairwise(stamps))
 
 
 def cost(model: torch.nn.Module, images: Tensor) -> float:
@@ -95,10 +93,7 @@ def cost(model: torch.nn.Module, images: Tensor) -> float:
 
 
 def peer(images: Tensor, epochs: int, config: ModelConfig | None = None) -> tuple[float, torch.nn.Module]:
-    """Train the same network by pythae's own trainer (Adam 1e-3); return its seconds, and the network. Needs pythae.
-
-    config: of the network (default: CONFIG). Whatever likelihood it names, pythae's "mse" is ½ SSE: a Gaussian of sigma 1.
-    """
+    """Train the same network by pythae's own trainer (Adam 1e-3, "mse": a Gaussian of sigma 1); return its seconds, and it."""
     from pythae.data.datasets import BaseDataset
     from pythae.models import VAE, VAEConfig
     from pythae.models.base.base_utils import ModelOutput
@@ -135,8 +130,7 @@ def peer(images: Tensor, epochs: int, config: ModelConfig | None = None) -> tupl
         start = time.perf_counter()
         for epoch in range(1, epochs + 1):  # what its train() does, without its copies of the model and its files
             trainer.train_step(epoch)
-        sync()
-        taken = time.perf_counter() - start
+        taken = now() - start
     logging.disable(logging.NOTSET)
     trained = trainer.model  # its optimiser works on the modules in place
     ours.trunk, ours.to_mu, ours.to_logvar = trained.encoder.trunk, trained.encoder.to_mu, trained.encoder.to_logvar
@@ -160,17 +154,13 @@ def time_to_the_peers_elbo(train: Tensor, held_out: Tensor, size: Size) -> list[
             break
     told = f"pythae {target:.2f} nats in {theirs:.0f} s ({size.epochs} epochs); fit {reached:.2f} in {ours:.0f} s ({epochs})"
     ratio = theirs / ours
-    met = reached <= target and ratio >= 4
-    return [Row("time to pythae's held-out ½SSE + KL", f"{ratio:.1f}×: {told}", "≥ 4×", met)]
+    return [Row("time to pythae's held-out ½SSE + KL", f"{ratio:.1f}×: {told}", "≥ 4×", reached <= target and ratio >= 4)]
 
 
-def samples_beside_the_peers(train: Tensor, held_out: Tensor, epochs: int | None = None) -> list[Row]:
-    """Compare samples of the shipped conv VAE with those of the peer's VAE: same network, data, batch and epochs.
-
-    Both draw one picture from N(0, I) for each held-out one; the distance to these is taken in `cifar10_features`.
-    """
+def samples_beside_the_peers(train: Tensor, held_out: Tensor) -> list[Row]:
+    """Compare samples of the shipped conv VAE, one for each held-out image, with those of the peer's: same network and epochs."""
     card = pretrained.card("cifar10_conv_vae")
-    epochs = card["recipe"]["epochs"] if epochs is None else epochs
+    epochs = card["recipe"]["epochs"]
     _, network = peer(train, epochs, ModelConfig(**card["config"]))
     z = latent.prior_samples(len(held_out), network.config.latent, torch.Generator().manual_seed(0))
     pair = (pretrained.load("cifar10_conv_vae"), network)
@@ -184,16 +174,14 @@ def plain_loop(images: Tensor, steps: int) -> float:
     model = build(CONFIG, seed=0).to(device()).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     batches = iter(DataLoader(TensorDataset(to_float(images)), batch_size=BATCH, shuffle=True, drop_last=True))
-    sync()
-    start = time.perf_counter()
+    start = now()
     for _, (x,) in zip(range(steps), batches, strict=False):
         x = x.to(device())
         loss = model.loss(x, model(x)).loss.mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    sync()
-    return steps * BATCH / (time.perf_counter() - start)
+    return steps * BATCH / (now() - start)
 
 
 def our_loop(images: Tensor, steps: int, bfloat16: bool | None = None) -> float:
@@ -232,14 +220,15 @@ def precision_of_fit() -> str:
     return "bfloat16" if bfloat16_pays(device()) else "float32"
 
 
-def matmul_peak(side: int = 2048, kind: str | None = None) -> float:
+def matmul_peak(kind: str | None = None) -> float:
     """Return the floating-point operations per second of a large matrix product in a precision (default: that of `fit`)."""
+    side = 2048
     a = torch.randn(side, side, device=device(), dtype=getattr(torch, kind or precision_of_fit()))
     return 2 * side**3 / seconds(lambda: a @ a, 5)
 
 
 def flops_an_image() -> float:
-    """Return the floating-point operations of convolutions and matrix products in one picture's share of a training step."""
+    """Return the floating-point operations of convolutions and matrix products in one image's share of a training step."""
     model, x = build(CONFIG, seed=0), torch.rand(2, *CONFIG.shape)
     with FlopCounterMode(display=False) as counter:
         model.loss(x, model(x)).loss.mean().backward()
@@ -247,18 +236,18 @@ def flops_an_image() -> float:
 
 
 def data_seconds(images: Tensor, times: int) -> float:
-    """Return the time in which a batch is picked, moved and made ready, as in `fit`."""
+    """Return the time in which a batch is taken, moved and made ready, as in `fit`."""
     order = torch.randperm(len(images))
 
-    def pick() -> None:
+    def take() -> None:
         which = order[torch.randint(len(images) - BATCH + 1, ()).item() :][:BATCH]
         to_float(images[which].to(device())).contiguous(memory_format=torch.channels_last)
 
-    return seconds(pick, times)
+    return seconds(take, times)
 
 
 def memory(train: int) -> list[Row]:
-    """Return the most memory that a process needs to train, PyTorch itself and the pictures included."""
+    """Return the most memory that a process needs to train, PyTorch itself and the images included."""
     found = subprocess.run(
         [sys.executable, __file__, "--memory", str(train)], capture_output=True, text=True, check=True,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
@@ -281,7 +270,7 @@ def measure_memory(train: int) -> None:
 
 
 def slider(moves: int) -> list[Row]:
-    """Measure a move of a slider, from value to encoded picture, on one core."""
+    """Measure a move of a slider, from value to encoded image, on one core."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -317,7 +306,7 @@ def measure(size: Size) -> list[Row]:
 def main(words: list[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer pictures and turns: minutes rather than a quarter of an hour")
+    parser.add_argument("--quick", action="store_true", help="fewer images and turns: minutes rather than a quarter of an hour")
     parser.add_argument("--samples", action="store_true", help="only: samples beside the peer's, 30 epochs (half an hour)")
     parser.add_argument("--memory", type=int, metavar="N", help=argparse.SUPPRESS)
     arguments = parser.parse_args(words)

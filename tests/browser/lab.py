@@ -1,7 +1,6 @@
 """A real JupyterLab in a real Chromium: notebooks go in; a page on which every cell has run comes out; nothing is left running.
 
-JupyterLab works on copies in a folder of its own, with this Python as kernel, none of the user's settings and no network,
-so that neither autosave nor a user's extensions nor a data host has a say in what is tested.
+JupyterLab works on copies, with this Python as kernel, none of the user's settings and no network.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,11 +95,9 @@ def environment(folder: Path) -> dict[str, str]:
     settings = folder / "config" / "labconfig"
     settings.mkdir(parents=True)
     (settings / "page_config.json").write_text('{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}')
-    places = {"CONFIG_DIR": "config", "DATA_DIR": "data", "RUNTIME_DIR": "runtime"}
-    own = {f"JUPYTER_{name}": str(folder / place) for name, place in places.items()} | {"IPYTHONDIR": str(folder / "ipython")}
-    course = {"VAE_COURSE_DEVICE": "cpu", "PYTHONPATH": str(ROOT)}
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "JPY_", "PYTEST_"))}
-    return kept | own | course
+    own = {f"JUPYTER_{name.upper()}_DIR": str(folder / name) for name in ("config", "data", "runtime")}
+    own |= {"IPYTHONDIR": str(folder / "ipython"), "VAE_COURSE_DEVICE": "cpu", "PYTHONPATH": str(ROOT)}
+    return {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "JPY_", "PYTEST_"))} | own
 
 
 @contextmanager
@@ -126,18 +123,16 @@ def jupyterlab(notebooks: Sequence[Path], folder: Path) -> Iterator[str]:
         stop(server)
 
 
-def address(server: subprocess.Popen, runtime: Path, log: Path, seconds: float = PATIENCE) -> dict:
+def address(server: subprocess.Popen, runtime: Path, log: Path) -> dict:
     """Return what a starting JupyterLab writes down about itself, port and token among it."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end and server.poll() is None:
         for path in runtime.glob("jpserver-*.json"):
-            try:
+            with suppress(json.JSONDecodeError):  # half written
                 return json.loads(path.read_text())
-            except json.JSONDecodeError:  # half written
-                pass
         time.sleep(0.1)
     told = "\n".join(log.read_text().splitlines()[-20:])
-    raise RuntimeError(f"JupyterLab did not start within {seconds:.0f} s. Try 'make lab'. Its last words:\n{told}")
+    raise RuntimeError(f"JupyterLab did not start within {PATIENCE} s. Try 'make lab'. Its last words:\n{told}")
 
 
 def stop(server: subprocess.Popen) -> None:

@@ -5,26 +5,18 @@ import pytest
 from test_sliders import do_without
 
 
-@pytest.fixture
-def bare(monkeypatch):
+def test_a_browser_is_found_on_a_mac_or_named_with_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setattr(lab.shutil, "which", lambda name: None)
-    monkeypatch.setattr(lab, "ON_A_MAC", ())
     monkeypatch.setattr(lab, "sync_playwright", object())
-
-
-def test_a_missing_browser_is_named_with_what_to_install(bare, monkeypatch):
+    chrome = tmp_path / "Google Chrome"
+    monkeypatch.setattr(lab, "ON_A_MAC", (str(chrome),))
     with pytest.raises(lab.NoBrowserError, match="apt-get install chromium"):
         lab.browser_path()
+    chrome.touch()
+    assert lab.browser_path() == str(chrome)
     monkeypatch.setattr(lab, "sync_playwright", None)
     with pytest.raises(lab.NoBrowserError, match="pip install -c constraints.txt"):
         lab.browser_path()
-
-
-def test_chrome_on_a_mac_is_found(bare, monkeypatch, tmp_path):
-    chrome = tmp_path / "Google Chrome"
-    chrome.touch()
-    monkeypatch.setattr(lab, "ON_A_MAC", (str(chrome),))
-    assert lab.browser_path() == str(chrome)
 
 
 def test_a_user_may_do_without_and_ci_may_not(monkeypatch):

@@ -25,10 +25,8 @@ from PIL import Image
 
 WITH_SLIDERS = ("00_start_here", "10_traversals")
 NOTEBOOKS = [path for path in sorted((ROOT / "notebooks").glob("*.ipynb")) if path.stem in WITH_SLIDERS]
-# Milliseconds from key to image that we want on two idle cores, and how many times that may pass. Tests run beside others,
-# on machines that do other things: a failure at the goal itself would tell of the neighbours (beside two trainings and five
-# scripts on two cores the median was 1.2 s). So a miss is printed, beside what a bare message to the kernel and back takes at
-# the same time, and only a page that hangs fails.
+# Milliseconds from key to image that we want on two idle cores, and how many times that may pass. Tests run beside others, so
+# a miss is printed, beside what a bare message to the kernel and back takes, and only a page that hangs fails.
 MEDIAN, LATE, SLACK = 50, 100, 100
 PRESSES, BURST = 50, 40
 FIRST = 30  # seconds from `make lab`, the environment present, to the first slider that has moved an image
@@ -102,15 +100,15 @@ class Trial:
         """Forget the key presses and images so far."""
         self.page.evaluate("seen.keys.length = seen.images.length = 0")
 
-    def settle(self, seconds: float = 30) -> None:
+    def settle(self) -> None:
         """Wait until the images are those of the numbers beside the sliders, and stay so."""
-        end, right = time.monotonic() + seconds, 0
+        end, right = time.monotonic() + 30, 0
         while right < 2:
             same = all(alike(a, b) for a, b in zip(self.shown(), self.wanted(), strict=True))
             right = right + 1 if same else 0
             assert same or time.monotonic() < end, (
-                f"{seconds:.0f} s after the last move, the page of {self.path.name} does not show what the numbers "
-                f"{self.readouts()} decode to. Move the slider by hand in 'make lab', and look at LatentSliders.redraw."
+                f"30 s after the last move, the page of {self.path.name} does not show what the numbers "
+                f"{self.readouts()} decode to. Move the slider by hand in 'make lab', and look at LatentSliders.put."
             )
             self.page.wait_for_timeout(250)
 
@@ -123,6 +121,13 @@ class Trial:
         self.page.wait_for_timeout(20)
         return taken
 
+    def expect_steps(self, start: float, key: str, count: int) -> None:
+        """Assert that the handle is as many steps from `start` as keys were pressed."""
+        way = count * self.slider.step * (-1 if key == "ArrowLeft" else 1)
+        assert self.value() == pytest.approx(start + way, abs=self.slider.step / 2), (
+            "the handle is not as many steps further as keys"
+        )
+
     def inwards(self) -> str:
         """Return the arrow key with the longer way to go."""
         return "ArrowLeft" if self.value() > (self.slider.min + self.slider.max) / 2 else "ArrowRight"
@@ -134,13 +139,10 @@ def exact(number: float, slider: widgets.FloatSlider) -> float:
     return step if abs(step - number) < 0.0051 else number
 
 
-def pixels(data: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), dtype=float)
-
-
 def alike(a: bytes, b: bytes) -> bool:
     """Whether two images agree, but for the last bit of a decoder that shares its work among other threads."""
-    return a == b or (pixels(a).shape == pixels(b).shape and np.abs(pixels(a) - pixels(b)).mean() < 0.05)
+    one, two = (np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), dtype=float) for data in (a, b))
+    return one.shape == two.shape and np.abs(one - two).mean() < 0.05
 
 
 def do_without(error: NoBrowserError) -> None:
@@ -238,8 +240,7 @@ def test_arrow_keys_move_by_a_step_and_how_long_an_image_takes_is_printed(trial,
         taken.append(trial.press(key, images))
         bare.append(trial.page.evaluate(ROUND_TRIP))
     trial.settle()
-    way = (PRESSES + 1) * trial.slider.step * (-1 if key == "ArrowLeft" else 1)
-    assert trial.value() == pytest.approx(start + way, abs=trial.slider.step / 2), "the handle is not as many steps further as keys"
+    trial.expect_steps(start, key, PRESSES + 1)
     median, trial.late = statistics.median(taken), sorted(taken)[int(0.95 * len(taken))]
     told = f"from key to image {median:.0f} ms in the median, {trial.late:.0f} ms at the 95th percentile"
     verdict = "✔" if median <= MEDIAN and trial.late <= LATE else "✘"
@@ -257,8 +258,7 @@ def test_a_held_key_leaves_no_backlog(trial, record_property):
         trial.page.keyboard.down(key)
     trial.page.keyboard.up(key)
     trial.settle()
-    way = BURST * trial.slider.step * (-1 if key == "ArrowLeft" else 1)
-    assert trial.value() == pytest.approx(start + way, abs=trial.slider.step / 2), "key presses were lost"
+    trial.expect_steps(start, key, BURST)
     keys, images = trial.page.evaluate("[seen.keys, seen.images]")
     behind = images[-1] - keys[-1]
     told = f"{BURST} keys within {keys[-1] - keys[0]:.0f} ms exchanged {len(images)} images"
