@@ -114,6 +114,19 @@ def test_elbo_is_the_expected_log_weight():
     assert (error.abs() < 5 * log_w.std(0) / 200).all()
 
 
+def test_elbo_is_minus_the_loss_of_the_course():
+    m, x, mu, eps = model(), draw(1, 5, seed=3), draw(1, 3, seed=4), draw(100_000, 3, seed=5)
+    logvar = draw(1, 3, seed=6) - 1
+    recon = objective.gaussian_nll(x.expand(100_000, 5), (mu + torch.exp(0.5 * logvar) * eps) @ m.W.T + m.b, m.sigma)
+    loss = recon.double() + objective.gaussian_kl(mu, logvar)
+    assert abs(loss.mean() + m.elbo(x, mu, logvar[0].exp().diag())) < 5 * loss.std() / 100_000**0.5
+
+
+def test_precision_is_the_inverse_of_the_covariance():
+    m = model()
+    assert torch.allclose(m.precision() @ m.posterior(draw(1, 5))[1], torch.eye(3).double())
+
+
 def test_single_precision_is_kept():
     m = LinearGaussian(torch.randn(4, 2), torch.zeros(4), 0.5)
     mean, covariance = m.posterior(torch.randn(3, 4))

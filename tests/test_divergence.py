@@ -119,6 +119,12 @@ def test_monte_carlo_kl_lies_within_five_errors_of_the_truth(q, p):
     assert 0 < error < 0.01 and abs(value - kl_divergence(q, p)) < 5 * error
 
 
+def test_monte_carlo_kl_is_the_mean_of_the_log_ratio_with_its_standard_error():
+    log_q, log_p = draw(2, 400)
+    value, error = objective.monte_carlo_kl(log_q, log_p)
+    assert torch.isclose(value, (log_q - log_p).mean()) and torch.isclose(error, (log_q - log_p).std() / 20)
+
+
 def test_the_error_of_monte_carlo_kl_is_honest():
     torch.manual_seed(1)
     q, p = Normal(0.5, 0.7), Normal(0.0, 1.0)

@@ -43,6 +43,15 @@ def test_the_mean_over_the_noise_is_the_gradient_of_the_expectation(estimator):
         assert torch.allclose(weights @ part, wanted, rtol=1e-8, atol=1e-8)
 
 
+def test_one_sample_has_the_formulas_of_notebook_04():
+    eps, sigma = noise(500, 2), torch.exp(0.5 * LOGVAR)
+    z = MU + sigma * eps
+    path, score = (estimator(lambda z: z.square().sum(1), MU, LOGVAR, eps) for estimator in ESTIMATORS)
+    assert torch.allclose(path.mu, 2 * z) and torch.allclose(path.logvar, z * sigma * eps)
+    values = z.square().sum(1, keepdim=True)
+    assert torch.allclose(score.mu, values * eps / sigma) and torch.allclose(score.logvar, values * 0.5 * (eps**2 - 1))
+
+
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_samples_agree_with_the_closed_form(estimator):
     gradients = estimator(lambda z: z.exp().sum(1), MU, LOGVAR, noise(200_000, 2))
