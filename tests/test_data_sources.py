@@ -355,6 +355,10 @@ def test_arrays_of_every_form_open_channels_first(shape, tmp_path):
     dataset = opened("pets", "train", tmp_path)
     first = images[:, None] if images.ndim == 3 else images if shape[1] in (1, 3) else np.moveaxis(images, 3, 1)
     assert np.array_equal(dataset.images.numpy(), first) and dataset.class_names == tuple("abcdefg")
+    save(tmp_path, "pets-train.npz", images=images, labels=np.arange(7))
+    assert opened("pets", "train", tmp_path).class_names == tuple("0123456")
+    save(tmp_path, "pets-train.npz", images=images, labels=np.full(7, 39 * 10**15))  # a name for each would take all memory
+    assert "39000000000000000" in error_of("pets", "train", tmp_path)
 
 
 @pytest.mark.parametrize(
