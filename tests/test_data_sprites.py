@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.data import DataError, load, official, status
+from helpers.data import DataError, official
 from helpers.data.sources import find
 from standins import sprites
 
@@ -122,17 +122,6 @@ def test_more_images_than_a_block_and_a_shuffled_order(tmp_path, monkeypatch):
     order = official.split_rows(10_000, "train")
     assert abs(np.corrcoef(order, np.arange(len(order)))[0, 1]) < 0.06
     assert order[:3].tolist() == official.split_rows(10_000, "train")[:3].tolist()
-
-
-def test_load_and_the_table_use_it(tmp_path, monkeypatch, capsys):
-    write_archive(tmp_path)
-    monkeypatch.setenv("VAE_COURSE_DATA", str(tmp_path))
-    monkeypatch.delenv("VAE_COURSE_STANDINS", raising=False)
-    assert load("dsprites", "train", 7).is_real and "dSprites" in capsys.readouterr().out
-    row = next(line for line in status(tmp_path).splitlines() if line.startswith("dsprites"))
-    assert "train, test" in row and "official files" in row
-    monkeypatch.setenv("VAE_COURSE_STANDINS", "1")
-    assert not load("dsprites", "train", 7, quiet=True).is_real
 
 
 @pytest.mark.parametrize(

@@ -91,5 +91,5 @@ def _row(name: str, folder: Path) -> tuple[list[str], str]:
     else:
         opens = "an error (see below)" if problem else "an error: no train split"
     size = f"{sum(map(os.path.getsize, files)) / 1e6:,.0f} MB" if files else "-"
-    splits = ", ".join(split for split in KNOWN[name].splits if split in here)
-    return [name, splits or "none", ", ".join(sorted(places)) or "-", size, ", ".join(ready) or "no", opens], problem
+    splits, done = (", ".join(split for split in KNOWN[name].splits if split in part) for part in (here, ready))
+    return [name, splits or "none", ", ".join(sorted(places)) or "-", size, done or "no", opens], problem
