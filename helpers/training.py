@@ -98,7 +98,7 @@ def bfloat16_pays(device: torch.device) -> bool:
     """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    flags = set(CPUINFO.read_text().split()) if device.type == "cpu" and CPUINFO.exists() else set()
+    flags = set(CPUINFO.read_text(encoding="utf-8").split()) if device.type == "cpu" and CPUINFO.exists() else set()
     return bool(flags & {"amx_bf16", "avx512_bf16"})
 
 

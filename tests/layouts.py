@@ -56,7 +56,7 @@ COLUMNS = tuple(f"Attribute_{number}" for number in range(40))
 
 
 def write_celeba(
-    folder: Path, form: str = "txt", nested: bool = False, extras: bool = False, count: int = 10, rows: int = 10
+    folder: Path, form: str = "txt", nested: bool = False, count: int = 10, rows: int = 10
 ) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Write drawn JPEGs and CelebA's tables as official text or Kaggle's CSV.
 
@@ -73,10 +73,6 @@ def write_celeba(
         Image.fromarray(small).resize((178, 218)).save(images / name, quality=90)
     write_table(base, form, "list_attr_celeba", COLUMNS, names, np.where(attributes, 1, -1))
     write_table(base, form, "list_eval_partition", ("partition",), names, partition[:, None])
-    if extras:
-        boxes = random.integers(0, 100, (rows, 4))
-        write_table(base, form, "list_bbox_celeba", ("x_1", "y_1", "width", "height"), names, boxes)
-        write_table(base, form, "list_landmarks_align_celeba", tuple("abcdefghij"), names, random.integers(0, 9, (rows, 10)))
     return names, attributes, partition
 
 

@@ -7,7 +7,6 @@ import os
 import stat
 import subprocess
 import sys
-import threading
 import time
 import warnings
 from dataclasses import replace
@@ -16,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from layouts import write_celeba, write_idx
+from layouts import write_celeba
 
 from helpers.data import DataError, Dataset, store
 from helpers.data.known import Source
 from helpers.data.sources import find
-from helpers.data.store import is_prepared, open_prepared
+from helpers.data.store import open_prepared, prepared
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (50, 3, 8, 8), dtype=np.uint8)
 
@@ -80,42 +79,13 @@ def test_a_change_in_memory_never_reaches_the_store(tmp_path):
     assert same(open_prepared(source_of(tmp_path, wait=refuse), tmp_path))
 
 
-def test_a_real_layout_survives_the_store(tmp_path):
-    write_celeba(tmp_path, count=10, rows=12)
-    source = find("celeba", "valid", tmp_path, 64)
-    decoded = source.decode()
-    for found in (open_prepared(source, tmp_path, progress=False), open_prepared(source, tmp_path)):
-        assert torch.equal(found.images, decoded.images) and torch.equal(found.attributes, decoded.attributes)
-        assert (found.source, found.attribute_names) == (decoded.source, decoded.attribute_names)
-        assert found.labels is None and found.images.is_contiguous()
-
-
 def test_a_changed_source_is_prepared_anew_and_replaces_the_old(tmp_path):
     open_prepared(source_of(tmp_path), tmp_path)
     (tmp_path / "origin/file").write_text("other")
-    assert not is_prepared(source_of(tmp_path), tmp_path)
+    assert not prepared(source_of(tmp_path), tmp_path)
     assert same(open_prepared(source_of(tmp_path, 255 - PIXELS), tmp_path), 255 - PIXELS)
     assert len(stored(tmp_path)) == 2
-    assert is_prepared(source_of(tmp_path), tmp_path)
-
-
-def test_a_changed_official_file_is_seen(tmp_path):
-    write_idx(tmp_path)
-    before = open_prepared(find("fashion", "test", tmp_path), tmp_path).images.clone()
-    path = tmp_path / "FashionMNIST/raw/t10k-images-idx3-ubyte"
-    content = bytearray(path.read_bytes())
-    content[16] ^= 255
-    path.write_bytes(content)
-    os.utime(path, ns=(5, 5))
-    after = open_prepared(find("fashion", "test", tmp_path), tmp_path).images
-    assert (before != after).sum() == 1 and after[0, 0, 0, 0] == before[0, 0, 0, 0] ^ 255
-
-
-def test_two_keys_do_not_touch_each_other(tmp_path):
-    open_prepared(source_of(tmp_path, key="own-train"), tmp_path)
-    open_prepared(source_of(tmp_path, 255 - PIXELS, key="own-train-skipping"), tmp_path)
-    assert same(open_prepared(source_of(tmp_path, wait=refuse, key="own-train"), tmp_path))
-    assert len(stored(tmp_path)) == 4
+    assert prepared(source_of(tmp_path), tmp_path)
 
 
 @pytest.mark.parametrize("ending", [".npy", ".npz"])
@@ -127,7 +97,7 @@ def test_a_store_that_is_not_whole_is_never_opened(ending, damage, tmp_path):
         path.unlink()
     else:
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2 if damage == "half" else 0])
-    assert not is_prepared(source_of(tmp_path), tmp_path)
+    assert not prepared(source_of(tmp_path), tmp_path)
     assert same(open_prepared(source_of(tmp_path), tmp_path))
     assert same(open_prepared(source_of(tmp_path, wait=refuse), tmp_path))
 
@@ -141,14 +111,6 @@ def test_an_interrupted_preparation_leaves_nothing_half(stop, tmp_path):
         open_prepared(source_of(tmp_path, wait=interrupt), tmp_path)
     assert stored(tmp_path) == []
     assert same(open_prepared(source_of(tmp_path), tmp_path))
-
-
-def test_a_failed_preparation_keeps_the_previous_one(tmp_path):
-    open_prepared(source_of(tmp_path), tmp_path)
-    before = stored(tmp_path)
-    with pytest.raises(AssertionError):
-        open_prepared(replace(source_of(tmp_path, wait=refuse), recipe="another"), tmp_path)
-    assert stored(tmp_path) == before and same(open_prepared(source_of(tmp_path, wait=refuse), tmp_path))
 
 
 def test_what_a_killed_process_left_is_ignored_and_swept(tmp_path):
@@ -173,22 +135,19 @@ def full(*arguments, **options):
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_a_full_disk_says_how_much_is_needed_and_where(tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "_reserve", full)
-    with pytest.raises(DataError) as caught:
-        open_prepared(source_of(tmp_path, np.zeros((1000, 3, 64, 64), np.uint8)), tmp_path)
-    message = str(caught.value)
-    assert "12.3 MB" in message and str(tmp_path / "prepared") in message and "VAE_COURSE_DATA" in message
+@pytest.mark.parametrize("where", [(store, "_reserve"), (np, "savez")], ids=["images", "table"])
+def test_a_full_disk_is_told_and_leaves_nothing_half(where, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(*where, full)
+        with pytest.raises(DataError, match="The disk is full: .* MB are free .* VAE_COURSE_DATA"):
+            open_prepared(source_of(tmp_path), tmp_path)
     assert stored(tmp_path) == []
-
-
-def test_a_disk_that_fills_up_at_the_last_file_leaves_nothing_half(tmp_path, monkeypatch):
-    monkeypatch.setattr(np, "savez", full)
-    with pytest.raises(DataError, match="disk is full"):
-        open_prepared(source_of(tmp_path), tmp_path)
-    monkeypatch.undo()
-    assert stored(tmp_path) == []
-    assert same(open_prepared(source_of(tmp_path), tmp_path)) and len(stored(tmp_path)) == 2
+    open_prepared(source_of(tmp_path), tmp_path)
+    before = stored(tmp_path)
+    monkeypatch.setattr(*where, full)
+    with pytest.raises(DataError):
+        open_prepared(replace(source_of(tmp_path), recipe="another"), tmp_path)
+    assert stored(tmp_path) == before and same(open_prepared(source_of(tmp_path, wait=refuse), tmp_path))
 
 
 def test_place_is_really_taken(tmp_path):
@@ -210,19 +169,6 @@ def test_a_folder_that_cannot_be_written_is_read_into_memory(tmp_path, monkeypat
 
 
 # ---- at once
-
-
-def test_two_threads_preparing_at_once_both_get_the_images(tmp_path):
-    barrier, found, sources = threading.Barrier(4), [], []
-    for _ in range(4):
-        sources.append(source_of(tmp_path, wait=lambda: barrier.wait(10)))
-    threads = [threading.Thread(target=lambda one=one: found.append(open_prepared(one, tmp_path))) for one in sources]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
-    assert len(found) == 4 and all(same(dataset) for dataset in found)
-    assert len(stored(tmp_path)) == 2
 
 
 WORKER = """
@@ -250,7 +196,7 @@ def test_two_processes_at_once_and_one_that_dies_leave_a_good_store(tmp_path):
     found = open_prepared(large, tmp_path, progress=False)
     assert worker.wait(60) == 9
     assert torch.equal(found.images, large.decode().images)
-    assert is_prepared(large, tmp_path) and torch.equal(open_prepared(large, tmp_path).images, found.images)
+    assert prepared(large, tmp_path) and torch.equal(open_prepared(large, tmp_path).images, found.images)
     left = [name for name in stored(tmp_path) if "celeba32" in name]
     assert left and all(name.endswith(".part") for name in left)
     assert torch.equal(open_prepared(small, tmp_path, progress=False).images, small.decode().images)

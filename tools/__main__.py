@@ -34,7 +34,10 @@ def train_command(arguments: argparse.Namespace) -> None:
         os.environ["VAE_COURSE_DATA"] = str(arguments.data.resolve())
     chosen = {key: getattr(arguments, key) for key in FOLDER_OPTIONS if getattr(arguments, key) is not None}
     length = {key: getattr(arguments, key) for key in ("runs", "epochs", "steps")}
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(sys.stdout if first_process() else nowhere):
+    with (
+        open(os.devnull, "w", encoding="utf-8") as nowhere,
+        contextlib.redirect_stdout(sys.stdout if first_process() else nowhere),
+    ):
         if own_images.is_here(arguments.name):
             path = own_images.train_on_folder(arguments.name, out=arguments.out or Path("runs"), **length, **chosen)
         else:

@@ -7,11 +7,10 @@ import time
 from pathlib import Path
 
 from helpers import settings
-from helpers.data import load, sources, status
-from helpers.data.dataset import DataError
-from helpers.data.known import KNOWN, NoSplit
+from helpers.data import DataError, load, sources, status
+from helpers.data.known import KNOWN
 from tools.data_sheets import contact_sheet, factor_sheet
-from tools.download import Options, check_mirrors, download
+from tools.download import check_mirrors, download
 from tools.mirrors import FILES
 
 
@@ -50,7 +49,7 @@ def _status(arguments: argparse.Namespace) -> None:
 
 
 def _download(arguments: argparse.Namespace) -> None:
-    download(arguments.name, settings.data_folder(), options=Options(force=arguments.force))
+    download(arguments.name, settings.data_folder(), arguments.force)
 
 
 def _mirrors(arguments: argparse.Namespace) -> None:
@@ -77,20 +76,14 @@ def _show(arguments: argparse.Namespace) -> None:
 
 def _prepare(arguments: argparse.Namespace) -> None:
     """Prepare every split of a real set that is there."""
-    folder, done = settings.data_folder(), 0
-    splits = KNOWN[arguments.name].splits if arguments.name in KNOWN else ("train", "test")
-    for split in splits:
+    name, folder, options = arguments.name, settings.data_folder(), {"size": arguments.size, "skip_corrupt": arguments.skip_corrupt}
+    here = sources.find_all(name, folder, **options)
+    if not here and name in KNOWN:
+        raise DataError(f"{name} is not in {folder}. Run: python -m helpers data download {name}")
+    if not here:
+        raise DataError(f"there is no folder of images {name!r}, and no set of this name. Known: {', '.join(KNOWN)}.")
+    for split in here:
         start = time.perf_counter()
-        try:
-            if sources.find(arguments.name, split, folder, arguments.size, skip_corrupt=arguments.skip_corrupt) is None:
-                continue
-            dataset = load(arguments.name, split, size=arguments.size, skip_corrupt=arguments.skip_corrupt)
-        except NoSplit:
-            continue
+        dataset = load(name, split, **options)
         seconds = time.perf_counter() - start
         print(f"  {len(dataset):,} images in {seconds:.1f} s ({len(dataset) / seconds:,.0f} images/s)")
-        done += 1
-    if not done:
-        if arguments.name in KNOWN:
-            raise DataError(f"{arguments.name} is not in {folder}. Run: python -m helpers data download {arguments.name}")
-        raise DataError(f"there is no folder of images {arguments.name!r}, and no set of this name. Known: {', '.join(KNOWN)}.")

@@ -16,26 +16,22 @@ from standins import artist, parameters
 PAPER, INK, FAINT = "white", "#222222", "#777777"
 MARGIN, GUTTER = 24, 4  # pixels of the sheet
 TITLE, LABEL = 20, 16  # heights of letters
+COLUMNS, STEPS = 16, 11  # images in a row of a contact sheet, and of a factor sheet
 CANDIDATES = 32  # drawn images among which a factor's row is chosen
 
 
-def contact_sheet(dataset: Dataset, rows: int | None = None, columns: int = 16, scale: int | None = None) -> Image.Image:
-    """Return a sheet of rows × columns images, each pixel `scale` wide; where there are classes, one class in each row.
-
-    Default: as many rows as classes, or 10, and images about 64 pixels wide.
-    """
-    names = dataset.class_names
-    rows = rows or min(len(names), 20) or 10
+def contact_sheet(dataset: Dataset) -> Image.Image:
+    """Return a sheet of 10 rows of images, each about 64 pixels wide; where there are classes, up to 20 rows of one class each."""
     if dataset.labels is not None:
-        chosen = [torch.eq(dataset.labels, row % len(names)).nonzero().flatten()[:columns] for row in range(rows)]
-        labels = [names[row % len(names)] for row in range(rows)]
+        labels = list(dataset.class_names[:20])
+        chosen = [torch.eq(dataset.labels, row).nonzero().flatten()[:COLUMNS] for row in range(len(labels))]
     else:
-        chosen = list(torch.arange(min(rows * columns, len(dataset))).split(columns))
+        chosen = list(torch.arange(min(10 * COLUMNS, len(dataset))).split(COLUMNS))
         labels = [""] * len(chosen)
-    return _sheet(dataset.describe(), labels, [dataset.images[index] for index in chosen], columns, scale)
+    return _sheet(dataset.describe(), labels, [dataset.images[index] for index in chosen])
 
 
-def factor_sheet(name: str, seed: int = 0, columns: int = 11, scale: int | None = None) -> Image.Image:
+def factor_sheet(name: str, seed: int) -> Image.Image:
     """Return a sheet with one factor of a stand-in in each row, from its low to its high end, everything else fixed.
 
     The rows show the same image, unless a factor does not show on it (a sleeve on a shoe): then one where it does.
@@ -51,11 +47,11 @@ def factor_sheet(name: str, seed: int = 0, columns: int = 11, scale: int | None 
     rows = []
     for row, (factor, (low, high)) in enumerate(module.FACTORS.items()):
         chosen = common if relative[row, common] > 0.2 else int(effects[row].argmax())
-        fixed = {key: values[chosen].repeat(columns) for key, values in candidates.items()}
-        rows.append(fixed | {factor: torch.linspace(low, high, columns)})
-    strips = module.draw({key: torch.cat([row[key] for row in rows]) for key in candidates}).split(columns)
+        fixed = {key: values[chosen].repeat(STEPS) for key, values in candidates.items()}
+        rows.append(fixed | {factor: torch.linspace(low, high, STEPS)})
+    strips = module.draw({key: torch.cat([row[key] for row in rows]) for key in candidates}).split(STEPS)
     labels = [f"{factor}\n{low:g} … {high:g}" for factor, (low, high) in module.FACTORS.items()]
-    return _sheet(f"{name} · {module.SOURCE} · one factor in each row", labels, strips, columns, scale)
+    return _sheet(f"{name} · {module.SOURCE} · one factor in each row", labels, strips)
 
 
 def _effects(module: ModuleType, candidates: dict[str, Tensor]) -> Tensor:
@@ -69,11 +65,11 @@ def _effects(module: ModuleType, candidates: dict[str, Tensor]) -> Tensor:
     return (low - high).abs().mean(2)
 
 
-def _sheet(title: str, labels: Sequence[str], strips: Sequence[Tensor], columns: int, scale: int | None) -> Image.Image:
-    """Return strips (≤ columns, C, H, W) uint8 as labelled rows under a title."""
+def _sheet(title: str, labels: Sequence[str], strips: Sequence[Tensor]) -> Image.Image:
+    """Return strips (≤ COLUMNS, C, H, W) uint8 as labelled rows under a title."""
     title = title.replace("×", "x")  # Pillow's own font has no ×
     height, width = strips[0].shape[-2:]
-    scale = scale or max(1, round(64 / width))
+    scale, columns = max(1, round(64 / width)), max(map(len, strips))
     cell_height, cell_width = height * scale + GUTTER, width * scale + GUTTER
     font, large = ImageFont.load_default(LABEL), ImageFont.load_default(TITLE)
     left = MARGIN + max(_width(label, font) for label in labels) + (12 if any(labels) else 0)

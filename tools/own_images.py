@@ -17,8 +17,8 @@ from torch import Tensor
 
 from helpers import pretrained, settings
 from helpers.data import DataError, Dataset, load
-from helpers.data.known import KNOWN, NoSplit
-from helpers.data.sources import find
+from helpers.data.known import KNOWN
+from helpers.data.sources import find_all
 from helpers.models import ModelConfig
 from tools import recipes
 from tools.recipes import Recipe
@@ -35,7 +35,7 @@ def is_here(name: str) -> bool:
     Raises DataError when it is a folder without images.
     """
     ours = name not in recipes.RECIPES and name not in KNOWN
-    return ours and find(name, "train", settings.data_folder()) is not None
+    return ours and bool(find_all(name, settings.data_folder()))
 
 
 def open_splits(
@@ -50,10 +50,11 @@ def open_splits(
     """
     folder = Path(name).expanduser()
     train_set = load(name, "train", size=size, skip_corrupt=skip_corrupt)
-    try:
+    here = find_all(name, settings.data_folder(), size)
+    if "test" in here or not here:
         held_out = load(name, "test", size=size, skip_corrupt=skip_corrupt)
         how = "one in ten, by a hash of its name" if folder.is_dir() else "its test split"
-    except NoSplit:
+    else:
         order, share, how = shuffled(len(train_set)), len(train_set) // 10, "one in ten, drawn with a fixed seed"
         train_set, held_out = train_set.subset(order[share:].sort().values), replace(train_set.subset(order[:share]), split="test")
     held_out = held_out.subset(shuffled(len(held_out))[:MOST_HELD_OUT])

@@ -13,8 +13,8 @@ import standins
 from helpers import settings
 from helpers.data import sources, store
 from helpers.data.dataset import DataError, Dataset, to_float
-from helpers.data.inventory import status
-from helpers.data.known import KNOWN, NoSplit
+from helpers.data.known import KNOWN
+from helpers.data.sources import status
 
 __all__ = ["DataError", "Dataset", "load", "standin", "status", "to_float"]
 
@@ -69,7 +69,7 @@ def standin(name: str, split: str, n: int | None, seed: int) -> Dataset:
     Raises DataError when there is no such split.
     """
     if split not in KNOWN[name].splits:
-        raise NoSplit(f"{name} has no split {split!r}. It has: {', '.join(KNOWN[name].splits)}.")
+        raise DataError(f"{name} has no split {split!r}. It has: {', '.join(KNOWN[name].splits)}.")
     return Dataset(name, split, is_real=False, **vars(standins.generate(name, split, n or COUNTS[split], seed)))
 
 

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,6 @@ from helpers.data.dataset import DataError, Dataset
 
 Allocate = Callable[[tuple[int, ...]], np.ndarray]  # a shape goes in, an array of uint8 to be filled comes out
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-
-
-class NoSplit(DataError):
-    """The set is there, but not this split of it."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +63,10 @@ class Source:
         """Return 16 hex digits that change with the recipe, and with a file's name, size or time of change."""
         digest = hashlib.sha256(f"{self.key}\n{self.recipe}\n".encode())
         for file in self.files:
-            try:
-                found = os.stat(os.path.join(self.root, file))
-            except OSError as error:
-                raise DataError(f"{self.root / file} cannot be read ({error.strerror}). Check the file.") from error
-            digest.update(f"{file}\0{found.st_size}\0{found.st_mtime_ns}\n".encode(errors="surrogateescape"))
+            path = os.path.join(self.root, file)
+            found = os.stat(path) if os.path.exists(path) else None  # none: a broken link
+            state = f"{found.st_size}\0{found.st_mtime_ns}" if found else ""
+            digest.update(f"{file}\0{state}\n".encode(errors="surrogateescape"))
         return digest.hexdigest()[:16]
 
     def decode(self, progress: bool = False, allocate: Allocate = lambda shape: np.empty(shape, np.uint8)) -> Dataset:
@@ -90,6 +86,20 @@ def reading(path: str | Path, advice: str) -> Iterator[None]:
             raise
         size = f"{os.path.getsize(path):,} bytes" if os.path.exists(path) else "not there"
         raise DataError(f"{path} ({size}) cannot be read: {error or type(error).__name__}. {advice}") from error
+
+
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turn the error of a full disk into a DataError that says how much is free, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        raise DataError(
+            f"The disk is full: {shutil.disk_usage(folder).free / 1e6:,.0f} MB are free in {folder}. Free some space, or let "
+            "VAE_COURSE_DATA name a folder on a larger disk; then run the same again."
+        ) from error
 
 
 def get_anew(name: str) -> str:
