@@ -49,10 +49,9 @@ NOTHING = "your function returns nothing: is a `return` missing?"
 
 def exercise(
     number: str,
-    answer: str,
     *,
-    slips: dict[str, Callable] | None = None,
-    bug: dict[str, Callable] | None = None,
+    slips: dict[str, Any] | None = None,
+    bug: dict[str, Any] | None = None,
     cases: Iterable[tuple] | None = None,
     right: Callable | tuple = (),
     what: str = "the result",
@@ -63,39 +62,64 @@ def exercise(
     gradients: bool = False,
     view: Callable[[Callable], Callable] = lambda answer: answer,
 ) -> Callable:
-    """Register an exercise as a table, or, without cases, the decorated check, which raises Wrong or StillThere.
+    """Register an exercise under the name of the decorated function, which is the right one, or, without cases, its check.
 
-    An answer that agrees with `right` on all cases is solved. Otherwise the first slip (message: wrong function) that agrees
-    with it gives the message; a `bug` (symptom: function) leaves the exercise open. keep: the arguments must not be changed.
-    typed: the type counts. gradients: then those with respect to the first two arguments are compared, too.
-    view: what is compared instead of the results, a function of the answer that returns another function.
+    An answer that agrees with the right function on all cases is solved. Otherwise the first slip (message: wrong function) that
+    agrees with it gives the message; a `bug` (symptom: function) leaves the exercise open. A wrong function may be given by the
+    arguments that make it of the right one, {"power": 2}, or by the factor by which its result is wrong. right: other right
+    functions. keep: the arguments must not be changed. typed: the type counts. gradients: then those with respect to the first
+    two arguments are compared, too. view: what is compared instead of the results, a function of the answer that returns
+    another function. A check raises Wrong or StillThere.
     """
     rights = right if isinstance(right, tuple) else (right,)
-    slips, bug = slips or {}, bug or {}
-
-    def register(check: Callable[[Callable], None]) -> Callable[[Callable], None]:
-        EXERCISES[number] = Exercise(number, answer, check, slips, bug, rights)
-        return check
-
-    if cases is None:
-        return register
-    cases, same = list(cases), partial(agree, tolerance=tolerance, keep=keep, typed=typed)
+    cases, same = cases and list(cases), partial(agree, tolerance=tolerance, keep=keep, typed=typed)
     views = [(what, view)] + [("the gradients with respect to the first two arguments", lambda f: slopes(view(f)))] * gradients
 
-    def check(answer: Callable) -> None:
-        for what, view in views:
-            found, wanted = ([outcome(view(f), case) for case in cases] for f in (answer, rights[0]))
-            missed = [i for i in range(len(cases)) if not same(found[i], wanted[i])]
-            for where in (range(len(cases)), missed) if missed else ():
-                for named, error in ((bug, StillThere), (slips, Wrong)):
-                    for message, wrong in named.items():
-                        if all(same(found[i], outcome(view(wrong), cases[i]), text=True) for i in where):
-                            raise error(message)
-            if missed:
-                i = missed[0]
-                raise Wrong(reason(found[i], wanted[i], cases[i], what, tolerance) + (" " + hint if hint else ""))
+    def register(function: Callable) -> Callable:
+        first = function if cases else rights[0]
+        known, open_ = ({message: varied(first, wrong) for message, wrong in (table or {}).items()} for table in (slips, bug))
 
-    return register(check)
+        def check(answer: Callable) -> None:
+            for what, view in views:
+                found, wanted = ([outcome(view(f), case) for case in cases] for f in (answer, first))
+                missed = [i for i in range(len(cases)) if not same(found[i], wanted[i])]
+                for where in (range(len(cases)), missed) if missed else ():
+                    for table, error in ((open_, StillThere), (known, Wrong)):
+                        for message, wrong in table.items():
+                            if all(same(found[i], outcome(view(wrong), cases[i]), text=True) for i in where):
+                                raise error(message)
+                if missed:
+                    i = missed[0]
+                    raise Wrong(reason(found[i], wanted[i], cases[i], what, tolerance) + (" " + hint if hint else ""))
+
+        entry = (check, known, open_, (function, *rights)) if cases else (function, known, open_, rights)
+        EXERCISES[number] = Exercise(number, function.__name__, *entry)
+        return function
+
+    return register
+
+
+def varied(right: Callable, wrong: Any) -> Callable:
+    """Return a wrong function: itself, or the right one with other arguments, or the right one's result times a factor."""
+    if isinstance(wrong, dict):
+        return partial(right, **wrong)
+    return wrong if callable(wrong) else lambda *given: wrong * right(*given)
+
+
+def refuse(wrong: Any, message: str, error: type[Exception] = Wrong) -> None:
+    """Raise an error with this message where something is wrong."""
+    if wrong:
+        raise error(message)
+
+
+def rng(seed: int) -> torch.Generator:
+    """Return a seeded generator of random numbers."""
+    return torch.Generator().manual_seed(seed)
+
+
+def normal(*shape: int, seed: int) -> Tensor:
+    """Return standard normal samples as float64."""
+    return torch.randn(*shape, generator=rng(seed), dtype=torch.float64)
 
 
 class Outcome(NamedTuple):
