@@ -74,7 +74,7 @@ def thick_shell(answer) -> None:
             raise Wrong(told + "the points are not evenly spread by volume: r^Z should be uniform between inner^Z and outer^Z.")
         corner = (z / r[:, None]).abs().pow(4).mean() * size * (size + 2) / 3  # 1 for even directions
         if abs(corner - 1) > 0.1:
-            raise Wrong(told + "points of a cube prefer its corners. Use a normal vector's direction.")
+            raise Wrong(told + "directions are uneven: points of a cube prefer its corners. Use the direction of a normal vector.")
 
 
 def halves(n, size, level, generator):
