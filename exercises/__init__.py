@@ -61,7 +61,7 @@ def exercise(
     typed: bool = False,
     gradients: bool = False,
     view: Callable[[Callable], Callable] = lambda answer: answer,
-) -> Callable:
+) -> Callable[[Callable], Callable[..., Any]]:
     """Register an exercise under the name of the decorated function, which is the right one, or, without cases, its check.
 
     An answer that agrees with the right function on all cases is solved. Otherwise the first slip (message: wrong function) that
