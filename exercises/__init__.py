@@ -72,27 +72,27 @@ def exercise(
     another function. A check raises Wrong or StillThere.
     """
     rights = right if isinstance(right, tuple) else (right,)
-    cases, same = cases and list(cases), partial(agree, tolerance=tolerance, keep=keep, typed=typed)
+    table, same = list(cases or ()), partial(agree, tolerance=tolerance, keep=keep, typed=typed)
     views = [(what, view)] + [("the gradients with respect to the first two arguments", lambda f: slopes(view(f)))] * gradients
 
     def register(function: Callable) -> Callable:
-        first = function if cases else rights[0]
-        known, open_ = ({message: varied(first, wrong) for message, wrong in (table or {}).items()} for table in (slips, bug))
+        first = function if table else rights[0]
+        known, open_ = ({message: varied(first, wrong) for message, wrong in (wrongs or {}).items()} for wrongs in (slips, bug))
 
         def check(answer: Callable) -> None:
             for what, view in views:
-                found, wanted = ([outcome(view(f), case) for case in cases] for f in (answer, first))
-                missed = [i for i in range(len(cases)) if not same(found[i], wanted[i])]
-                for where in (range(len(cases)), missed) if missed else ():
-                    for table, error in ((open_, StillThere), (known, Wrong)):
-                        for message, wrong in table.items():
-                            if all(same(found[i], outcome(view(wrong), cases[i]), text=True) for i in where):
+                found, wanted = ([outcome(view(f), case) for case in table] for f in (answer, first))
+                missed = [i for i in range(len(table)) if not same(found[i], wanted[i])]
+                for where in (range(len(table)), missed) if missed else ():
+                    for wrongs, error in ((open_, StillThere), (known, Wrong)):
+                        for message, wrong in wrongs.items():
+                            if all(same(found[i], outcome(view(wrong), table[i]), text=True) for i in where):
                                 raise error(message)
                 if missed:
                     i = missed[0]
-                    raise Wrong(reason(found[i], wanted[i], cases[i], what, tolerance) + (" " + hint if hint else ""))
+                    raise Wrong(reason(found[i], wanted[i], table[i], what, tolerance) + (" " + hint if hint else ""))
 
-        entry = (check, known, open_, (function, *rights)) if cases else (function, known, open_, rights)
+        entry = (check, known, open_, (function, *rights)) if table else (function, known, open_, rights)
         EXERCISES[number] = Exercise(number, function.__name__, *entry)
         return function
 
@@ -146,11 +146,7 @@ def outcome(function: Callable, case: tuple) -> Outcome:
         raise
     except Exception as error:
         return Outcome(error, True)
-    try:
-        value = value.detach().cpu() if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
-    except (TypeError, ValueError, RuntimeError):
-        pass
-    return Outcome(value, all(torch.equal(a, b) for a, b in zip(given, case, strict=True) if isinstance(a, Tensor)))
+    return Outcome(as_tensor(value), all(torch.equal(a, b) for a, b in zip(given, case, strict=True) if isinstance(a, Tensor)))
 
 
 def slopes(answer: Callable) -> Callable:
@@ -181,6 +177,25 @@ def agree(one: Outcome, other: Outcome, tolerance: float, keep: bool, typed: boo
     return torch.allclose(a.to(exact), b.to(exact), rtol=tolerance, atol=tolerance, equal_nan=True)
 
 
+def as_tensor(value: Any) -> Any:
+    """Return an answer's value as a tensor without gradients, or, where it is none, as it is."""
+    try:
+        return value.detach().cpu() if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
+    except (TypeError, ValueError, RuntimeError):
+        return value
+
+
+def misfit(value: Any, right: Tensor, what: str) -> str:
+    """Return what is wrong with the type or the shape of a value, or that it holds NaN; or nothing."""
+    if not isinstance(value, Tensor):
+        return f"{what} should be a tensor, or numbers, but yours is a {type(value).__name__}."
+    if value.shape != right.shape:
+        return f"{what} should have shape {tuple(right.shape)}, but yours has {tuple(value.shape)}."
+    if value.is_complex():
+        return f"{what} should be real, but yours is complex."
+    return f"{what} holds NaN." if value.isnan().any() else ""
+
+
 def reason(found: Outcome, wanted: Outcome, case: tuple, what: str, tolerance: float) -> str:
     """Return what to tell of a result that is none of the known slips; raise it where it is an error."""
     value, right = found.value, wanted.value
@@ -188,14 +203,9 @@ def reason(found: Outcome, wanted: Outcome, case: tuple, what: str, tolerance: f
         raise value
     if not isinstance(right, Tensor):
         return f"{what} is impossible for such arguments, so an error is right; yours gives {shown(value)}."
-    if not isinstance(value, Tensor):
-        return f"{what} should be a tensor, or numbers, but yours is a {type(value).__name__}."
-    if value.shape != right.shape:
-        return f"{what} should have shape {tuple(right.shape)}, but yours has {tuple(value.shape)}."
-    if value.is_complex():
-        return f"{what} should be real, but yours is complex."
-    if value.isnan().any():
-        return f"{what} holds NaN."
+    if told := misfit(value, right, what):
+        return told
+    assert isinstance(value, Tensor)
     apart = (value.double() - right.double()).abs().nan_to_num()
     if close(value, right, tolerance) and value.dtype != right.dtype:
         return f"the values are right, but their type is {value.dtype}, not {right.dtype}."
@@ -215,11 +225,8 @@ def shown(value: object) -> str:
     value = torch.as_tensor(value)
     if value.numel() == 1:
         return f"{value.item():.4g}" if not value.is_complex() else str(value.item())
-    return (
-        f"{[float(f'{one:.4g}') for one in value.tolist()]}"
-        if value.ndim == 1 and len(value) <= 6
-        else f"a tensor {tuple(value.shape)}"
-    )
+    small = value.ndim == 1 and len(value) <= 6
+    return f"{[float(f'{one:.4g}') for one in value.tolist()]}" if small else f"a tensor {tuple(value.shape)}"
 
 
 def verdict(number: str, answer: Callable) -> Verdict:
@@ -249,18 +256,9 @@ def check(number: str, answer: Callable) -> None:
 
 def returned(answer: Callable, *arguments, like: Any, what: str) -> Tensor:
     """Return an answer's value as a float64 tensor once it has the oracle's shape and no NaN; otherwise raise Wrong."""
-    value = answered(answer, *(a.clone() if isinstance(a, Tensor) else a for a in arguments))
-    try:
-        value = value.detach().cpu() if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise Wrong(f"{what} should be a tensor, or numbers, but yours is a {type(value).__name__}.") from error
-    like = torch.as_tensor(np.asarray(like))
-    if value.shape != like.shape:
-        raise Wrong(f"{what} should have shape {tuple(like.shape)}, but yours has {tuple(value.shape)}.")
-    if value.is_complex():
-        raise Wrong(f"{what} should be real, but yours is complex.")
-    if value.isnan().any():
-        raise Wrong(f"{what} holds NaN.")
+    value = as_tensor(answered(answer, *(a.clone() if isinstance(a, Tensor) else a for a in arguments)))
+    told = misfit(value, torch.as_tensor(np.asarray(like)), what)
+    refuse(told, told)
     return value.double()
 
 

@@ -53,9 +53,7 @@ log_w = 2 * normal(8, 5, seed=4)
     slips={
         "right for weights of ordinary size, but near −1000 exp(log w) underflows, and 0 / 0 is NaN. "
         "Multiplying all weights by one number changes nothing: use logsumexp.": lambda log_w: of_weights(log_w.exp()),
-        "that is a share between 0 and 1; leave it as a number of samples between 1 and K.": lambda w: (
-            effective_samples(w) / len(w)
-        ),
+        "that is a share between 0 and 1; leave it as a number between 1 and K.": lambda w: effective_samples(w) / len(w),
         "it is the wrong way up: the squared sum is divided by the sum of squares.": lambda log_w: 1 / effective_samples(log_w),
         "those are the logarithms in the formula; it asks for the weights themselves.": of_weights,
         "that is its logarithm; exp once more.": lambda log_w: effective_samples(log_w).log(),
@@ -112,10 +110,8 @@ def mean_kl(mu, logvar):
     slips={
         "that is the covariance of the posteriors' means only. Add the mean of their variances.": {"within": 0},
         "that is the covariance of the means only, and divided by N − 1. Add the mean of the variances.": {"within": 0, "less": 1},
-        "nearly: divide by N, not by N − 1 (correction=0). The N posteriors are the whole aggregate, not a sample of it.": {
-            "less": 1
-        },
-        "you left out the correlations: C is a full matrix, and its determinant is not the product of the variances.": {
+        "nearly: divide by N, not by N − 1 (correction=0). The N posteriors are the whole aggregate, no sample.": {"less": 1},
+        "you left out the correlations: the determinant of C is not the product of the variances.": {
             "of": lambda C: C.diag().diag()
         },
         "you left out the mean: m needs not be at the origin.": {"mean": 0},
@@ -160,12 +156,8 @@ def first(count):
         "the radius is right, but your points do not lie in all directions: they are all one point.": {"along": torch.ones_like},
         "the radius is right, but you have two points only, ±r on the first axis.": {"along": first(1)},
         "the radius is right, but your points lie on a circle.": {"along": first(2)},
-        "the radius is right, but your points are corners of a cube: divide eps by its length, take no sign.": {
-            "along": torch.sign
-        },
-        "the radius is right, but the directions are not those of eps, which you do not use.": {
-            "along": lambda eps: normal(*eps.shape, seed=0)
-        },
+        "the radius is right, but your points are corners of a cube: divide eps by its length.": {"along": torch.sign},
+        "the radius is right, but the directions are not those of eps.": {"along": lambda eps: normal(*eps.shape, seed=0)},
     },
 )
 def rim(eps, share, along=torch.clone, radius=chi):

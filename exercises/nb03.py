@@ -25,17 +25,13 @@ never, always = torch.tensor([[0.5, 0.5, 0.0], [0.25, 0.25, 0.5]]).double()
     hint="What never happens (q = 0) costs nothing; what happens although p = 0 costs infinitely much.",
     slips={
         "that is in nats; with the logarithm to base 2 it is in bits.": math.log(2),
-        "that is KL(p ‖ q). The first argument is what really happens, and the one that is averaged over.": (
-            lambda q, p: divergence_in_bits(p, q)
-        ),
+        "that is KL(p ‖ q). The first argument is the one that is averaged over.": lambda q, p: divergence_in_bits(p, q),
         "the sign is wrong: a divergence is never negative. The logarithm is of q over p.": -1,
-        "what never happens (q = 0) costs nothing: 0 · log 0 counts as 0, but is NaN in floating point.": {
-            "keep": lambda q: q >= 0
-        },
+        "what never happens (q = 0) costs nothing: 0 · log 0 counts as 0, but computes as NaN.": {"keep": lambda q: q >= 0},
         "what happens although p = 0 costs infinitely much. Add no small number to p: it hides this.": {"more": 1e-12},
         "your code raises an error where q = 0, which costs nothing: leave it out; and where p = 0 < q the result is inf.": in_python,
-        "your code raises an error where p = 0 < q, but the divergence is infinite there.": lambda q, p: in_python(
-            q, p, lambda a: a > 0
+        "your code raises an error where p = 0 < q; the divergence is infinite there.": lambda *given: in_python(
+            *given, lambda a: a
         ),
     },
 )
@@ -97,8 +93,8 @@ def by_autograd(mu, logvar, beta):
         "that is the gradient to σ, not to logvar = log σ²; the chain rule multiplies it by dσ/dlogvar = σ/2.": {
             "slope": lambda logvar: torch.exp(0.5 * logvar) - torch.exp(-0.5 * logvar)
         },
-        "that is the gradient to the variance; the chain rule multiplies it by dσ²/dlogvar = σ².": {
-            "slope": lambda logvar: 0.5 - 0.5 * torch.exp(-logvar)
+        "that is the gradient to the variance; the chain rule multiplies it by σ².": {
+            "slope": lambda lv: 0.5 - 0.5 * torch.exp(-lv)
         },
         "the gradient to logvar is twice too large: ½ stands before all of the terms.": {"slope": torch.expm1},
     },
@@ -122,9 +118,7 @@ laplace = Independent(Laplace(torch.zeros(2).double(), 1.0), 1)
         "you multiplied the noise by the variance; σ is exp(logvar / 2).": {"stretch": 1},
         "you multiplied the noise by the variance, also in log q; σ is exp(logvar / 2).": {"stretch": 1, "width": 1},
         "that is the standard deviation of *one* sample; the mean of K of them is √K times as precise.": {"error": torch.std},
-        "that is the variance of the mean; the standard error is its square root.": {
-            "error": lambda ratio: ratio.var() / len(ratio)
-        },
+        "that is the variance of the mean; the standard error is its root.": {"error": lambda ratio: ratio.var() / len(ratio)},
     },
 )
 def estimated_kl(mu, logvar, log_prior, eps, width=0.5, stretch=0.5, sign=1, error=lambda ratio: ratio.std() / len(ratio) ** 0.5):

@@ -18,15 +18,9 @@ from exercises import StillThere, Wrong, close, exercise, normal, refuse, return
     slips={
         "it is a Laplace sample, but mirrored: a larger u must give a larger z. Check the sign.": {"sign": -1},
         "log_scale is a logarithm; the scale is exp(log_scale).": {"scale": lambda log_scale: log_scale},
-        "log_scale is the logarithm of the scale itself, so it is not halved; only a log *variance* is.": {
-            "scale": lambda log_scale: torch.exp(0.5 * log_scale)
-        },
-        "that is right for u below ½ only: F has two branches, and so has its inverse.": (
-            lambda mu, log_scale, u: mu + log_scale.exp() * torch.log(2 * u)
-        ),
-        "that is right for u above ½ only: F has two branches, and so has its inverse.": (
-            lambda mu, log_scale, u: mu - log_scale.exp() * torch.log(2 * (1 - u))
-        ),
+        "log_scale is the logarithm of the scale itself; only a log *variance* is halved.": {"scale": lambda c: torch.exp(0.5 * c)},
+        "right for u below ½ only: F has two branches, so has its inverse.": lambda mu, c, u: mu + c.exp() * torch.log(2 * u),
+        "right for u above ½ only: F has two branches, so has its inverse.": lambda mu, c, u: mu - c.exp() * torch.log(2 * (1 - u)),
         "the values are right, but the gradient to mu is lost; use no .detach() or .data.": (
             lambda mu, log_scale, u: laplace_sample(mu.detach(), log_scale, u)
         ),

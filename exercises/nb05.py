@@ -123,9 +123,7 @@ def ticks(shares):
     bug={"The outer ring of the grid decodes to nothing.": ticks(lambda n: torch.linspace(0, 1, n))},
     slips={
         "the points are right, but in falling order.": -1,
-        "your points are evenly spaced; they should have equal *shares* of the prior between them.": lambda n: torch.linspace(
-            -2, 2, n
-        ),
+        "your points are evenly spaced; they should have equal *shares* of the prior.": lambda n: torch.linspace(-2, 2, n),
         "the first point is still −inf, and the points are not symmetric about 0.": ticks(lambda n: torch.arange(n) / n),
         "the points are finite and symmetric, but at the ends of n + 1 shares, not in the middle of n.": (
             ticks(lambda n: (torch.arange(n) + 1) / (n + 1))

@@ -26,9 +26,7 @@ schemes = ((1.0, 0.7, 6), (0.5, 2.0, 6), (0.5, 2.0, 2), (1.0, 9.0, 3), (2.0, 0.2
         "kl is ½ log(λ / T): the ½ is missing.": {"half": 1},
         "kl is in nats: use the natural logarithm.": {"half": 0.5 / math.log(2)},
         "that is recon, squared error / 2 sigma²; asked is the squared error itself.": {"units": lambda sigma: 2 * sigma**2},
-        "some direction adds a negative kl: below the threshold it costs nothing, so clamp the ratio at 1 before the log.": {
-            "least": 0
-        },
+        "a direction adds a negative kl: below T it costs nothing, so clamp the ratio at 1 before the log.": {"least": 0},
         "the eigenvalues come in any order; the latents go to the *largest* of them.": {"sort": False},
     },
 )
@@ -72,7 +70,7 @@ def by_gradients(loss, x, x_hat, mu, logvar, ready=lambda x: x.clone().requires_
         "you are off by the batch size; compare both gradients with those of the *batch's mean*, or neither.": 6,
         "you are off by the batch size: divide both gradients by it, or neither.": 1 / 6,
         "x_hat and mu are plain numbers here: call requires_grad_() on copies of both before you compute the loss.": (
-            lambda *given: by_gradients(*given, ready=lambda x: x)
+            lambda loss, x, x_hat, mu, logvar: by_gradients(loss, x, x_hat, mu, logvar, ready=lambda x: x)
         ),
     },
 )
@@ -87,9 +85,7 @@ def measured_beta(loss, x, *others):
     what="the weight",
     tolerance=1e-6,
     slips={
-        "that is one warm-up over the whole training; the weight must fall back to 0 at the start of every cycle.": {
-            "often": False
-        },
+        "that is one warm-up over the whole training; the weight must fall back to 0 at each cycle's start.": {"often": False},
         "a cycle is 1 / cycles long, and its ramp takes `share` of *that*: count the progress inside a cycle from 0 to 1.": (
             lambda progress, cycles, share: min(1, progress % (1 / cycles) / share)
         ),

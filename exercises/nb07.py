@@ -207,9 +207,7 @@ def reading(target, output):
     bug={"Targets lie in [−1, 1], and a sigmoid never puts out anything below 0.": {"target": centred}},
     slips={
         "there is still no output that matches the image, and the error should be squared.": {"target": centred, "size": torch.abs},
-        "a perfect image now costs nothing, but others too little: sum over an image's values, do not average.": {
-            "over": torch.mean
-        },
+        "a perfect image now costs nothing, but others too little: sum over an image's values.": {"over": torch.mean},
         "a perfect image now costs nothing, but the error of others should be squared.": {"size": torch.abs},
         "divide the images by 255: a sigmoid reaches 1, and bytes 255.": {"target": lambda v: 255 * v},
     },

@@ -153,9 +153,7 @@ def itself(o, C):
     slips={
         "that makes o · v = 0; the reading oᵀ C⁻¹ v is not 0. Where does C come in?": {"read": itself},
         "you use C where C⁻¹ belongs: torch.linalg.solve(C, o) is C⁻¹ o.": {"read": lambda o, C: C @ o},
-        "the reading stays, but you subtract a multiple of C⁻¹ o, not of o itself.": {
-            "removed": lambda o, C: torch.linalg.solve(C, o)
-        },
+        "the reading stays, but you subtract a multiple of C⁻¹ o, not of o.": {"removed": lambda o, C: torch.linalg.solve(C, o)},
         "the multiple is not divided by oᵀ C⁻¹ o.": lambda d, o, C: d - o * (torch.linalg.solve(C, o) @ d),
     },
 )
