@@ -3,6 +3,7 @@
 from functools import partial
 
 import torch
+from scipy.stats import kstest
 from torch.distributions import Laplace
 
 from exercises import StillThere, Wrong, close, exercise, normal, refuse, returned, rng, slopes
@@ -73,8 +74,8 @@ def noisy_recon(recon, mu, logvar, eps, of_mu=lambda mu: mu, of_sigma=lambda sig
     return recon(of_mu(mu) + of_sigma(torch.exp(power * logvar)) * eps)
 
 
-def codes(mu, logvar, generator, shape=lambda mu: mu.shape, power=0.5):
-    return mu + torch.exp(power * logvar) * torch.randn(shape(mu), generator=generator)
+def codes(mu, logvar, generator, shape=lambda mu: mu.shape, power=0.5, samples=torch.randn):
+    return mu + torch.exp(power * logvar) * samples(shape(mu), generator=generator)
 
 
 def one_for_all(mu):
@@ -95,6 +96,12 @@ def one_for_all(mu):
         "all latents of an image share one number": {"shape": lambda mu: (len(mu), 1)},
         "the gradient to mu or to logvar is lost": lambda mu, logvar, g: torch.normal(mu, torch.exp(0.5 * logvar), generator=g),
         "the samples spread by": {"power": 0.25},
+        "your noise is not standard normal": {"samples": lambda shape, generator: torch.rand(shape, generator=generator) * 3**0.5},
+        "normal: it has another distribution": {
+            "samples": lambda shape, generator: (torch.rand(shape, generator=generator) - 0.5) * 12**0.5
+        },
+        "normal: it has only": {"samples": lambda shape, generator: torch.randn(shape, generator=generator).sign()},
+        "normal: its mean": {"samples": lambda shape, generator: torch.randn(shape, generator=generator).abs()},
     },
 )
 def noisy_codes(answer) -> None:
@@ -120,5 +127,9 @@ def noisy_codes(answer) -> None:
     scaled = first / sigma
     one = (scaled - scaled[:, :1]).abs().max() < 1e-4
     refuse(one, "all latents of an image share one number; each of the (B, Z) needs its own.")
+    refuse(abs(scaled.mean()) > 0.1, f"your noise is not standard normal: its mean is {scaled.mean():.2f}. Use torch.randn.")
+    refuse(len(scaled[:, 1].unique()) < B / 2, "your noise is not standard normal: it has only few values. Use torch.randn.")
+    uneven = kstest(scaled.flatten().numpy(), "norm").pvalue < 1e-6
+    refuse(uneven, "your noise is not standard normal: it has another distribution. Use torch.randn.")
     lost = any(not gradient.any() for gradient in slopes(answer)(mu, logvar, generator))
     refuse(lost, "the samples are right, but the gradient to mu or to logvar is lost; use no .sample() or .data.")

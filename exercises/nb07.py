@@ -20,22 +20,28 @@ def by_layers(channels, side, widths, kernel, stride, padding):
 @exercise(
     "07.1",
     right=by_layers,
-    cases=[(3, 32, (16, 48, 96), 4, 2, 1), (1, 28, (8, 5), 3, 2, 1), (2, 17, (4, 7, 3), 5, 3, 2)],
+    cases=[(3, 32, (16, 48, 96), 4, 2, 1), (1, 28, (8, 5), 3, 2, 1), (2, 17, (4, 7, 3), 5, 3, 2), (1, 11, (2, 3), 3, 2, 0)],
     what="the plan",
     hint="A side becomes ⌊(n + 2p − k)/s⌋ + 1, and there are kernel² · channels in · channels out weights and a bias for each out.",
     slips={
         "your sides are one too small: a window that does not move at all is already one position.": {"first": 0},
         "the sides are ⌊(n + 2p − k)/s⌋ + 1, rounded down, each from the side before.": {"down": -1},
+        "a side also depends on kernel and padding; ⌈n/s⌉ is right for some of them only.": {
+            "side_of": lambda n, k, s, p: -(-n // s)
+        },
         "the biases are missing: one for each channel that comes out.": {"bias": 0},
         "you counted the kernel once for every position. It is *shared*: the side does not matter.": {"shared": False},
         "the kernel is a square: kernel² weights for each pair of channels.": {"power": 1},
         "every stage is counted as if it read the image: it reads what the stage before put out.": {"chained": False},
     },
 )
-def conv_plan(channels, side, widths, kernel, stride, padding, first=1, down=1, bias=1, shared=True, power=2, chained=True):
+def conv_plan(
+    channels, side, widths, kernel, stride, padding, first=1, down=1, bias=1, shared=True, power=2, chained=True, side_of=None
+):
     rows = []
     for width in widths:
-        side = down * (down * (side + 2 * padding - kernel) // stride) + first
+        moves = down * (down * (side + 2 * padding - kernel) // stride)
+        side = side_of(side, kernel, stride, padding) if side_of else moves + first
         rows.append([width, side, kernel**power * channels * width * (1 if shared else side**2) + bias * width])
         channels = width if chained else channels
     return torch.tensor(rows)

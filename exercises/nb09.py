@@ -28,9 +28,15 @@ def nats_below_typical(z):
     return 0.5 * (z.square().sum() - len(z))
 
 
-def points(answer, *arguments, n: int, size: int) -> torch.Tensor:
-    """Return an answer's points (n, size) as float64, all of them different; otherwise raise Wrong."""
-    z = returned(answer, *arguments, like=torch.zeros(n, size), what="the set of points")
+def points(answer, n: int, size: int, *arguments, seed: int) -> torch.Tensor:
+    """Return an answer's points (n, size) as float64, all different, and from the generator; otherwise raise Wrong."""
+    z, again, other = (
+        returned(answer, n, size, *arguments, rng(s), like=torch.zeros(n, size), what="the set of points")
+        for s in (seed, seed, seed + 1)
+    )
+    refuse(not z.equal(again), "your points do not come from the generator that is given: seeded alike, it gives others.")
+    own_seed = z.equal(other) and not (z == z[0]).all()
+    refuse(own_seed, "your points do not come from the generator that is given: whatever its seed, they are the same.")
     same = 1 < len(z.unique(dim=0)) < n or (z.std(0) == 0).all() and z.std() > 0
     refuse(same, "some points are the same; draw n different ones.")
     return z
@@ -54,13 +60,15 @@ def ball(n, size, inner, outer, generator, even=1.0, noise=torch.randn, dtype=to
         "the *radius* is even, so the inside is too crowded": {"even": 0},
         "the points are not evenly spread by volume": {"even": 0.5},
         "points of a cube prefer its corners": {"noise": torch.rand},
+        "seeded alike, it gives others": lambda n, size, inner, outer, generator: ball(n, size, inner, outer, None),
+        "whatever its seed, they are the same": lambda n, size, inner, outer, g: ball(n, size, inner, outer, g.manual_seed(0)),
     },
 )
 def thick_shell(answer) -> None:
     """The radius to the power of the dimension is uniform (Kolmogorov–Smirnov); the directions have no preference."""
     n = 4000
     for size, inner, outer in ((64, 7.0, 9.0), (3, 0.0, 2.0), (8, 1.0, 1.5)):
-        z = points(answer, n, size, inner, outer, rng(size), n=n, size=size)
+        z = points(answer, n, size, inner, outer, seed=size)
         r, told = z.norm(dim=1), f"for {size} dimensions and radii {inner:g} to {outer:g} "
         if not r.isfinite().all():
             raise Wrong(told + f"some are infinite: {outer:g}^{size} is more than a float32 can hold. Compute in float64.")
@@ -94,13 +102,15 @@ def halves(n, size, level, generator):
         "some points are the same": lambda n, *given: halves(n // 2, *given).repeat(2, 1),
         "the coordinates of your points depend on each other": lambda *given: halves(*given).sort(dim=0).values,
         "the coordinates of each point rise or fall": lambda *given: halves(*given).sort(dim=1).values,
+        "seeded alike, it gives others": lambda n, size, level, generator: halves(n, size, level, None),
+        "whatever its seed, they are the same": lambda n, size, level, generator: halves(n, size, level, rng(0)),
     },
 )
 def one_sided_region(answer) -> None:
     """Each coordinate is half normal: its distribution, its side, and its independence of the others."""
     n, size = 3000, 64
     for level in (2.0, -1.0):
-        z = points(answer, n, size, level, rng(3), n=n, size=size)
+        z = points(answer, n, size, level, seed=3)
         radius = z.norm(dim=1)
         refuse((z == z[0]).all(), "All points are the same one.", StillThere)
         count = "all points" if (z * level < 0).all() else "some coordinates"

@@ -103,18 +103,21 @@ def shifted(batch, codes):
     return (batch.var(0) / codes.var(0))[codes.std(0) >= 0.05].argmin()
 
 
-DEAD, QUIET = [3.0, 0.01, 1.0, 0.15], [3.0, 0.1, 1.0, 0.15]
+DEAD, QUIET, WIDE = ([first, second, 1.0, 0.15] for first, second in ((3.0, 0.01), (3.0, 0.1), (10.0, 0.1)))
 
 
 @exercise(
     "11.4",
-    cases=[batch(DEAD, fixed) for fixed in (0, 2, 3)] + [batch(DEAD, fixed, True) for fixed in (0, 2)] + [batch(QUIET, 1)],
+    cases=[batch(DEAD, fixed) for fixed in (0, 2, 3)]
+    + [batch(DEAD, fixed, True) for fixed in (0, 2)]
+    + [batch(QUIET, 1), batch(WIDE, 0)],
     what="the number of the latent",
     hint="The latent wins that varies least for its own size. Count latents from 0, among all four.",
     bug={"The quietest latent wins every vote, whichever factor was held fixed.": lambda batch, codes: batch.var(0).argmin()},
     slips={
         "a dead latent wins; leave out those with a standard deviation over all codes below 0.05.": {"dead": lambda std: std < 0},
         "the one that varies least for its own size should win: divide by the variance over all codes.": {"relative": False},
+        "you divide a variance by a standard deviation.": {"relative": 0.5},
         "0.05 bounds the standard deviation of a dead latent, not its variance.": {"dead": lambda std: std**2 < 0.05},
         "you always leave out the quietest latent; it is dead only below 0.05.": {"dead": lambda std: std == std.min()},
         "if you take dead latents out before argmin, the numbers behind them are shifted.": shifted,

@@ -62,9 +62,9 @@ def trace_of_root(a, b):
     return torch.linalg.svdvals(root(a) @ root(b)).sum()
 
 
-def kernels(n: int, m: int, seed: int) -> tuple[torch.Tensor, ...]:
+def kernels(n: int, m: int, seed: int, shift: float = 0.5) -> tuple[torch.Tensor, ...]:
     """Return the kernel matrices within two sets of different sizes, and across."""
-    x, y = normal(n, 3, seed=seed), normal(m, 3, seed=seed + 10) + 0.5
+    x, y = normal(n, 3, seed=seed), normal(m, 3, seed=seed + 10) + shift
     return tuple((a @ b.T / 3 + 1) ** 3 for a, b in ((x, x), (y, y), (x, y)))
 
 
@@ -75,11 +75,13 @@ def without_diagonal(k):
 
 @exercise(
     "12.3",
-    cases=[kernels(6, 6, 0), kernels(12, 7, 1), kernels(5, 40, 2)],
+    cases=[kernels(6, 6, 0), kernels(12, 7, 1), kernels(5, 40, 2), kernels(20, 20, 3, 0.0)],
     slips={
         "each point is compared with itself: leave out the diagonals of k_xx and k_yy.": {"diagonal": 0, "less": 0},
         "you leave out the diagonals, but divide by N²; divide by N (N - 1).": {"less": 0},
         "the pairs across count once; (a - b)² has a 2 in the middle.": {"twice": 1},
+        "an unbiased estimate may be negative: do not clamp it.": lambda *given: unbiased_mmd(*given).clamp(min=0),
+        "an unbiased estimate may be negative: take no absolute value.": lambda *given: unbiased_mmd(*given).abs(),
         "the diagonal of k_xy was left out, too. It holds no point twice: all its pairs are pairs.": {"across": without_diagonal},
     },
 )
