@@ -44,9 +44,7 @@ def pca_reconstruct(x, k, before=1, after=1):
         "the decoder is missing: it has to be delivered too, at two bytes a weight, once.": {"weight": 0},
         "you deliver the decoder with every image; it is needed once.": {"each": 1},
         "a weight of the decoder takes two bytes, not one.": {"weight": 1},
-        "a latent number may end within a byte; divide by 8 with /, not with //.": lambda n, p, z, b, w: (
-            n * p / (n * z * b // 8 + 2 * w)
-        ),
+        "a latent number may end within a byte: use /, not //.": lambda n, p, z, b, w: n * p / (n * z * b // 8 + 2 * w),
         "a latent number takes `bits` bits, and all sizes are in bytes.": {"byte": 1},
     },
 )

@@ -28,9 +28,7 @@ from exercises import StillThere, Wrong, close, exercise, normal, refuse, return
         "the values are right, but the gradient to log_scale is lost; use no .detach() or .data.": (
             lambda mu, log_scale, u: laplace_sample(mu, log_scale.detach(), u)
         ),
-        "the values are right, but the gradient to mu is lost, and that to log_scale; use no .detach() or .data.": (
-            lambda *given: laplace_sample(*given).detach()
-        ),
+        "the values are right, but both gradients are lost; use no .detach().": lambda *given: laplace_sample(*given).detach(),
     },
 )
 def laplace_sample(mu, log_scale, u, sign=1, scale=torch.exp):
@@ -97,9 +95,7 @@ def one_for_all(mu):
         "the gradient to mu or to logvar is lost": lambda mu, logvar, g: torch.normal(mu, torch.exp(0.5 * logvar), generator=g),
         "the samples spread by": {"power": 0.25},
         "your noise is not standard normal": {"samples": lambda shape, generator: torch.rand(shape, generator=generator) * 3**0.5},
-        "normal: it has another distribution": {
-            "samples": lambda shape, generator: (torch.rand(shape, generator=generator) - 0.5) * 12**0.5
-        },
+        "another distribution": {"samples": lambda shape, generator: (torch.rand(shape, generator=generator) - 0.5) * 12**0.5},
         "normal: it has only": {"samples": lambda shape, generator: torch.randn(shape, generator=generator).sign()},
         "normal: its mean": {"samples": lambda shape, generator: torch.randn(shape, generator=generator).abs()},
     },

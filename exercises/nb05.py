@@ -51,9 +51,7 @@ def kl_between(mu1, logvar1, mu2, logvar2, unit=1, shift=1, log=1):
         "the values are right, but the gradient to logvar is lost; use no .detach(), .data or torch.no_grad().": (
             lambda mu, logvar, eps: posterior_samples(mu, logvar.detach(), eps)
         ),
-        "the values are right, but both gradients are lost; use no .detach(), .data or torch.no_grad().": (
-            lambda *given: posterior_samples(*given).detach()
-        ),
+        "the values are right, but both gradients are lost; use no .detach().": lambda *given: posterior_samples(*given).detach(),
         "with the eps that is given.": lambda mu, logvar, eps: posterior_samples(mu, logvar, torch.randn_like(eps)),
     },
 )

@@ -26,9 +26,7 @@ def by_layers(channels, side, widths, kernel, stride, padding):
     slips={
         "your sides are one too small: a window that does not move at all is already one position.": {"first": 0},
         "the sides are ⌊(n + 2p − k)/s⌋ + 1, rounded down, each from the side before.": {"down": -1},
-        "a side also depends on kernel and padding; ⌈n/s⌉ is right for some of them only.": {
-            "side_of": lambda n, k, s, p: -(-n // s)
-        },
+        "a side depends on kernel and padding, too; ⌈n/s⌉ fits only some.": {"side_of": lambda n, k, s, p: -(-n // s)},
         "the biases are missing: one for each channel that comes out.": {"bias": 0},
         "you counted the kernel once for every position. It is *shared*: the side does not matter.": {"shared": False},
         "the kernel is a square: kernel² weights for each pair of channels.": {"power": 1},
@@ -103,10 +101,7 @@ def up_stage(answer) -> None:
         if rough.allclose(other, atol=1e-6):
             raise Wrong("there is nothing to learn in your stage: its parameters do not change its output.")
         if (flat - flat.mean()).abs().max() > 1e-4:
-            raise Wrong(
-                "a checkerboard: with all weights equal, an even input should give an even output away from the border. "
-                "The kernel should be a multiple of the stride."
-            )
+            raise Wrong("a checkerboard: an even input should give an even output. Make the kernel a multiple of the stride.")
 
 
 @torch.no_grad()

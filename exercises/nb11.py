@@ -108,9 +108,7 @@ DEAD, QUIET, WIDE = ([first, second, 1.0, 0.15] for first, second in ((3.0, 0.01
 
 @exercise(
     "11.4",
-    cases=[batch(DEAD, fixed) for fixed in (0, 2, 3)]
-    + [batch(DEAD, fixed, True) for fixed in (0, 2)]
-    + [batch(QUIET, 1), batch(WIDE, 0)],
+    cases=[*(batch(DEAD, i) for i in (0, 2, 3)), batch(DEAD, 0, True), batch(DEAD, 2, True), batch(QUIET, 1), batch(WIDE, 0)],
     what="the number of the latent",
     hint="The latent wins that varies least for its own size. Count latents from 0, among all four.",
     bug={"The quietest latent wins every vote, whichever factor was held fixed.": lambda batch, codes: batch.var(0).argmin()},

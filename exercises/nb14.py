@@ -53,12 +53,7 @@ def skew_tent_exponent(a, left=None):
     ],
     hint="Put the second orbit back to a distance of delta after every step.",
     tolerance=0.02,
-    bug={
-        "After 4,000 steps of the logistic map it is near 0; where neighbours meet, the logarithm fails.": {
-            "every": 4000,
-            "floor": 0,
-        }
-    },
+    bug={"After 4,000 steps of the logistic map it is near 0; where neighbours meet, the log fails.": {"every": 4000, "floor": 0}},
     slips={
         "you added the growth of all steps and forgot to divide by their number.": 4000,
         "the sign is wrong: where neighbours come together it is below 0.": -1,

@@ -120,9 +120,8 @@ def tripled(x):
     view=terms_and_gradients,
     hint="The terms are |z − e|² and weight · |z − e|², summed per image; the first moves e by 2 (e − z), the other z.",
     bug={
-        "The codebook term moves the encoder, and the commitment term the codebook.": lambda z, e, weight: (
-            ((z - e.detach()) ** 2).sum((1, 2, 3)),
-            weight * ((z.detach() - e) ** 2).sum((1, 2, 3)),
+        "The codebook term moves the encoder, and the commitment term the codebook.": (
+            lambda z, e, weight: vq_terms(z, e, weight, free, free, torch.detach, torch.detach)
         )
     },
     slips={
