@@ -21,10 +21,7 @@ def fitted(x, k):
     hint="Keep rows :k of Vh, project, and go back.",
     tolerance=1e-3,
     slips={
-        "you did not subtract the mean before the SVD. PCA's directions are those of the *centred* data.": {
-            "before": 0,
-            "after": 0,
-        },
+        "you did not subtract the mean before the SVD. PCA's directions are of the *centred* data.": {"before": 0, "after": 0},
         "you subtracted the mean, but did not add it back to the reconstruction.": {"after": 0},
         "you returned x itself: only the first k directions may be kept.": lambda x, k: x,
     },

@@ -73,10 +73,7 @@ def effective_samples(log_w):
         "the prior is missing: log p(x, z) = log p(x|z) + log p(z).": {"prior": 0},
         "log q(z|x) is subtracted: the weight is p(x, z) *over* q(z|x).": {"q": 1},
         "a mean where a sum belongs: the pixels' log densities add up.": {"pixels": torch.mean},
-        "means where sums belong: the log densities of pixels and of latents add up.": {
-            "pixels": torch.mean,
-            "latents": torch.mean,
-        },
+        "means where sums belong: the log densities of pixels and latents add up.": {"pixels": torch.mean, "latents": torch.mean},
         "exp(logvar) is the variance; noise is multiplied by the standard deviation, exp(logvar / 2).": {"stretch": 1},
         "exp(logvar) is the variance, and both the noise and log q(z|x) need its root.": {"stretch": 1, "width": 1},
         "in log q(z|x), exp(logvar) is the variance; Normal takes the standard deviation, exp(logvar / 2).": {"width": 1},

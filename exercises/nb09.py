@@ -60,6 +60,7 @@ def ball(n, size, inner, outer, generator, even=1.0, noise=torch.randn, dtype=to
         "the *radius* is even, so the inside is too crowded": {"even": 0},
         "the points are not evenly spread by volume": {"even": 0.5},
         "points of a cube prefer its corners": {"noise": torch.rand},
+        "the radii rise from row to row": lambda *given: (z := ball(*given))[z.norm(dim=1).argsort()],
         "seeded alike, it gives others": lambda n, size, inner, outer, generator: ball(n, size, inner, outer, None),
         "whatever its seed, they are the same": lambda n, size, inner, outer, g: ball(n, size, inner, outer, g.manual_seed(0)),
     },
@@ -75,6 +76,7 @@ def thick_shell(answer) -> None:
         refuse(r.min() < inner - 1e-4 or r.max() > outer + 1e-4, told + f"radii reach from {r.min():.3g} to {r.max():.3g}.")
         if z.mean(0).abs().max() > 6 * outer / (size * n) ** 0.5:
             raise Wrong(told + "the points lie on one side. A *normal* vector has no preferred direction, a uniform one has.")
+        refuse((r[1:] >= r[:-1]).all(), told + "the radii rise from row to row; sample each of them.")
         volume = (r**size - inner**size) / (outer**size - inner**size)
         if kstest(volume.numpy(), "uniform").pvalue < 1e-6:
             if kstest(((r - inner) / (outer - inner)).numpy(), "uniform").pvalue > 1e-6:

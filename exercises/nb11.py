@@ -78,10 +78,7 @@ uniform = torch.rand(1000, 2, generator=generator, dtype=torch.float64) * 0.998 
     hint="It is Φ(R Φ⁻¹(u)), point by point, in [0, 1] again.",
     slips={
         "you rotate the other way: with points as rows, z @ R.T rotates by R.": lambda u, angle: mixed_uniform(u, -angle),
-        "that rotates the square, whose corners leave [0, 1]; go to normal numbers first.": {
-            "there": torch.clone,
-            "back": torch.clone,
-        },
+        "that rotates the square, whose corners leave [0, 1]; map to normal numbers.": {"there": torch.clone, "back": torch.clone},
         "these are still normal numbers: the normal distribution function is missing.": {"back": torch.clone},
     },
 )
