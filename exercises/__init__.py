@@ -49,10 +49,9 @@ NOTHING = "your function returns nothing: is a `return` missing?"
 
 def exercise(
     number: str,
-    answer: str,
     *,
-    slips: dict[str, Callable] | None = None,
-    bug: dict[str, Callable] | None = None,
+    slips: dict[str, Any] | None = None,
+    bug: dict[str, Any] | None = None,
     cases: Iterable[tuple] | None = None,
     right: Callable | tuple = (),
     what: str = "the result",
@@ -62,40 +61,65 @@ def exercise(
     typed: bool = False,
     gradients: bool = False,
     view: Callable[[Callable], Callable] = lambda answer: answer,
-) -> Callable:
-    """Register an exercise as a table, or, without cases, the decorated check, which raises Wrong or StillThere.
+) -> Callable[[Callable], Callable[..., Any]]:
+    """Register an exercise under the name of the decorated function, which is the right one, or, without cases, its check.
 
-    An answer that agrees with `right` on all cases is solved. Otherwise the first slip (message: wrong function) that agrees
-    with it gives the message; a `bug` (symptom: function) leaves the exercise open. keep: the arguments must not be changed.
-    typed: the type counts. gradients: then those with respect to the first two arguments are compared, too.
-    view: what is compared instead of the results, a function of the answer that returns another function.
+    An answer that agrees with the right function on all cases is solved. Otherwise the first slip (message: wrong function) that
+    agrees with it gives the message; a `bug` (symptom: function) leaves the exercise open. A wrong function may be given by the
+    arguments that make it of the right one, {"power": 2}, or by the factor by which its result is wrong. right: other right
+    functions. keep: the arguments must not be changed. typed: the type counts. gradients: then those with respect to the first
+    two arguments are compared, too. view: what is compared instead of the results, a function of the answer that returns
+    another function. A check raises Wrong or StillThere.
     """
     rights = right if isinstance(right, tuple) else (right,)
-    slips, bug = slips or {}, bug or {}
-
-    def register(check: Callable[[Callable], None]) -> Callable[[Callable], None]:
-        EXERCISES[number] = Exercise(number, answer, check, slips, bug, rights)
-        return check
-
-    if cases is None:
-        return register
-    cases, same = list(cases), partial(agree, tolerance=tolerance, keep=keep, typed=typed)
+    table, same = list(cases or ()), partial(agree, tolerance=tolerance, keep=keep, typed=typed)
     views = [(what, view)] + [("the gradients with respect to the first two arguments", lambda f: slopes(view(f)))] * gradients
 
-    def check(answer: Callable) -> None:
-        for what, view in views:
-            found, wanted = ([outcome(view(f), case) for case in cases] for f in (answer, rights[0]))
-            missed = [i for i in range(len(cases)) if not same(found[i], wanted[i])]
-            for where in (range(len(cases)), missed) if missed else ():
-                for named, error in ((bug, StillThere), (slips, Wrong)):
-                    for message, wrong in named.items():
-                        if all(same(found[i], outcome(view(wrong), cases[i]), text=True) for i in where):
-                            raise error(message)
-            if missed:
-                i = missed[0]
-                raise Wrong(reason(found[i], wanted[i], cases[i], what, tolerance) + (" " + hint if hint else ""))
+    def register(function: Callable) -> Callable:
+        first = function if table else rights[0]
+        known, open_ = ({message: varied(first, wrong) for message, wrong in (wrongs or {}).items()} for wrongs in (slips, bug))
 
-    return register(check)
+        def check(answer: Callable) -> None:
+            for what, view in views:
+                found, wanted = ([outcome(view(f), case) for case in table] for f in (answer, first))
+                missed = [i for i in range(len(table)) if not same(found[i], wanted[i])]
+                for where in (range(len(table)), missed) if missed else ():
+                    for wrongs, error in ((open_, StillThere), (known, Wrong)):
+                        for message, wrong in wrongs.items():
+                            if all(same(found[i], outcome(view(wrong), table[i]), text=True) for i in where):
+                                raise error(message)
+                if missed:
+                    i = missed[0]
+                    raise Wrong(reason(found[i], wanted[i], table[i], what, tolerance) + (" " + hint if hint else ""))
+
+        entry = (check, known, open_, (function, *rights)) if table else (function, known, open_, rights)
+        EXERCISES[number] = Exercise(number, function.__name__, *entry)
+        return function
+
+    return register
+
+
+def varied(right: Callable, wrong: Any) -> Callable:
+    """Return a wrong function: itself, or the right one with other arguments, or the right one's result times a factor."""
+    if isinstance(wrong, dict):
+        return partial(right, **wrong)
+    return wrong if callable(wrong) else lambda *given: wrong * right(*given)
+
+
+def refuse(wrong: Any, message: str, error: type[Exception] = Wrong) -> None:
+    """Raise an error with this message where something is wrong."""
+    if wrong:
+        raise error(message)
+
+
+def rng(seed: int) -> torch.Generator:
+    """Return a seeded generator of random numbers."""
+    return torch.Generator().manual_seed(seed)
+
+
+def normal(*shape: int, seed: int) -> Tensor:
+    """Return standard normal samples as float64."""
+    return torch.randn(*shape, generator=rng(seed), dtype=torch.float64)
 
 
 class Outcome(NamedTuple):
@@ -122,11 +146,7 @@ def outcome(function: Callable, case: tuple) -> Outcome:
         raise
     except Exception as error:
         return Outcome(error, True)
-    try:
-        value = value.detach().cpu() if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
-    except (TypeError, ValueError, RuntimeError):
-        pass
-    return Outcome(value, all(torch.equal(a, b) for a, b in zip(given, case, strict=True) if isinstance(a, Tensor)))
+    return Outcome(as_tensor(value), all(torch.equal(a, b) for a, b in zip(given, case, strict=True) if isinstance(a, Tensor)))
 
 
 def slopes(answer: Callable) -> Callable:
@@ -157,6 +177,25 @@ def agree(one: Outcome, other: Outcome, tolerance: float, keep: bool, typed: boo
     return torch.allclose(a.to(exact), b.to(exact), rtol=tolerance, atol=tolerance, equal_nan=True)
 
 
+def as_tensor(value: Any) -> Any:
+    """Return an answer's value as a tensor without gradients, or, where it is none, as it is."""
+    try:
+        return value.detach().cpu() if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
+    except (TypeError, ValueError, RuntimeError):
+        return value
+
+
+def misfit(value: Any, right: Tensor, what: str) -> str:
+    """Return what is wrong with the type or the shape of a value, or that it holds NaN; or nothing."""
+    if not isinstance(value, Tensor):
+        return f"{what} should be a tensor, or numbers, but yours is a {type(value).__name__}."
+    if value.shape != right.shape:
+        return f"{what} should have shape {tuple(right.shape)}, but yours has {tuple(value.shape)}."
+    if value.is_complex():
+        return f"{what} should be real, but yours is complex."
+    return f"{what} holds NaN." if value.isnan().any() else ""
+
+
 def reason(found: Outcome, wanted: Outcome, case: tuple, what: str, tolerance: float) -> str:
     """Return what to tell of a result that is none of the known slips; raise it where it is an error."""
     value, right = found.value, wanted.value
@@ -164,14 +203,9 @@ def reason(found: Outcome, wanted: Outcome, case: tuple, what: str, tolerance: f
         raise value
     if not isinstance(right, Tensor):
         return f"{what} is impossible for such arguments, so an error is right; yours gives {shown(value)}."
-    if not isinstance(value, Tensor):
-        return f"{what} should be a tensor, or numbers, but yours is a {type(value).__name__}."
-    if value.shape != right.shape:
-        return f"{what} should have shape {tuple(right.shape)}, but yours has {tuple(value.shape)}."
-    if value.is_complex():
-        return f"{what} should be real, but yours is complex."
-    if value.isnan().any():
-        return f"{what} holds NaN."
+    if told := misfit(value, right, what):
+        return told
+    assert isinstance(value, Tensor)
     apart = (value.double() - right.double()).abs().nan_to_num()
     if close(value, right, tolerance) and value.dtype != right.dtype:
         return f"the values are right, but their type is {value.dtype}, not {right.dtype}."
@@ -191,11 +225,8 @@ def shown(value: object) -> str:
     value = torch.as_tensor(value)
     if value.numel() == 1:
         return f"{value.item():.4g}" if not value.is_complex() else str(value.item())
-    return (
-        f"{[float(f'{one:.4g}') for one in value.tolist()]}"
-        if value.ndim == 1 and len(value) <= 6
-        else f"a tensor {tuple(value.shape)}"
-    )
+    small = value.ndim == 1 and len(value) <= 6
+    return f"{[float(f'{one:.4g}') for one in value.tolist()]}" if small else f"a tensor {tuple(value.shape)}"
 
 
 def verdict(number: str, answer: Callable) -> Verdict:
@@ -225,18 +256,9 @@ def check(number: str, answer: Callable) -> None:
 
 def returned(answer: Callable, *arguments, like: Any, what: str) -> Tensor:
     """Return an answer's value as a float64 tensor once it has the oracle's shape and no NaN; otherwise raise Wrong."""
-    value = answered(answer, *(a.clone() if isinstance(a, Tensor) else a for a in arguments))
-    try:
-        value = value.detach().cpu() if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise Wrong(f"{what} should be a tensor, or numbers, but yours is a {type(value).__name__}.") from error
-    like = torch.as_tensor(np.asarray(like))
-    if value.shape != like.shape:
-        raise Wrong(f"{what} should have shape {tuple(like.shape)}, but yours has {tuple(value.shape)}.")
-    if value.is_complex():
-        raise Wrong(f"{what} should be real, but yours is complex.")
-    if value.isnan().any():
-        raise Wrong(f"{what} holds NaN.")
+    value = as_tensor(answered(answer, *(a.clone() if isinstance(a, Tensor) else a for a in arguments)))
+    told = misfit(value, torch.as_tensor(np.asarray(like)), what)
+    refuse(told, told)
     return value.double()
 
 

@@ -1,21 +1,12 @@
 """The exercises of notebook 03: cases, right functions, and wrong ones with what a student is told of them."""
 
 import math
-from functools import partial
 
 import torch
 from scipy.stats import entropy
 from torch.distributions import Independent, Laplace, MultivariateNormal, Normal, kl_divergence
 
-from exercises import exercise
-
-
-def noise(*shape: int, seed: int) -> torch.Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def bits(q, p):
-    return (q[q > 0] * (q[q > 0] / p[q > 0]).log2()).sum()
+from exercises import exercise, normal
 
 
 def in_python(q, p, keep=lambda a: True):
@@ -25,40 +16,25 @@ def in_python(q, p, keep=lambda a: True):
 q, p = torch.tensor([[0.5, 0.25, 0.125, 0.125], [0.125, 0.5, 0.25, 0.125]]).double()
 never, always = torch.tensor([[0.5, 0.5, 0.0], [0.25, 0.25, 0.5]]).double()
 
-exercise(
+
+@exercise(
     "03.1",
-    "divergence_in_bits",
-    right=(partial(entropy, base=2), bits),
+    right=lambda q, p: entropy(q, p, base=2),
     cases=[(q, p), (never, always), (always, never)],
     what="the divergence",
     hint="What never happens (q = 0) costs nothing; what happens although p = 0 costs infinitely much.",
     slips={
-        "that is in nats; with the logarithm to base 2 it is in bits.": lambda q, p: bits(q, p) * math.log(2),
-        "that is KL(p ‖ q). The first argument is what really happens, and the one that is averaged over.": lambda q, p: bits(p, q),
-        "the sign is wrong: a divergence is never negative. The logarithm is of q over p.": lambda q, p: -bits(q, p),
-        "what never happens (q = 0) costs nothing: 0 · log 0 counts as 0, but is NaN in floating point.": (
-            lambda q, p: (q * (q / p).log2()).sum()
-        ),
-        "what happens although p = 0 costs infinitely much. Add no small number to p: it hides this.": (
-            lambda q, p: (q * ((q + 1e-12) / (p + 1e-12)).log2()).sum()
-        ),
+        "that is in nats; with the logarithm to base 2 it is in bits.": math.log(2),
+        "that is KL(p ‖ q). The first argument is the one that is averaged over.": lambda q, p: divergence_in_bits(p, q),
+        "the sign is wrong: a divergence is never negative. The logarithm is of q over p.": -1,
+        "what never happens (q = 0) costs nothing: 0 · log 0 counts as 0, but computes as NaN.": {"keep": lambda q: q >= 0},
+        "what happens although p = 0 costs infinitely much. Add no small number to p: it hides this.": {"more": 1e-12},
         "your code raises an error where q = 0, which costs nothing: leave it out; and where p = 0 < q the result is inf.": in_python,
-        "your code raises an error where p = 0 < q, but the divergence is infinite there.": partial(
-            in_python, keep=lambda a: a > 0
-        ),
+        "your code raises an error where p = 0 < q; the divergence is infinite there.": lambda q, p: in_python(q, p, bool),
     },
 )
-
-
-def moments(within=1.0, between=1.0, power=0.5):
-    """Return an answer: the mean, and the variance within and between the components, to a power."""
-
-    def covering_gaussian(weights, means, sigmas):
-        mean = (weights * means).sum()
-        variance = (weights * (within * sigmas**2 + between * (means - mean) ** 2)).sum()
-        return torch.stack([mean, variance**power])
-
-    return covering_gaussian
+def divergence_in_bits(q, p, keep=lambda q: q > 0, more=0):
+    return (q * ((q + more) / (p + more)).log2())[keep(q)].sum()
 
 
 def integrated(weights, means, sigmas):
@@ -68,10 +44,9 @@ def integrated(weights, means, sigmas):
     return mean, torch.trapezoid(density * (grid - mean) ** 2, grid).sqrt()
 
 
-exercise(
+@exercise(
     "03.2",
-    "covering_gaussian",
-    right=(moments(), integrated),
+    right=integrated,
     cases=[tuple(torch.tensor([[0.6, 0.3, 0.1], [-2.0, 2.5, 6.0], [0.7, 0.5, 1.5]]).double())],
     what="the pair of mean and standard deviation",
     hint="Both are the mixture's.",
@@ -79,23 +54,18 @@ exercise(
         "you fit the heaviest component alone. The *reverse* divergence does that; forward has to cover all of them.": (
             lambda w, m, s: torch.stack([m[w.argmax()], s[w.argmax()]])
         ),
-        "the mean is right, but that is the variance; return its square root.": moments(power=1),
-        "you averaged the variances within the components and forgot how far apart these lie: add the variance *between* the means.": (
-            moments(between=0)
-        ),
-        "you took the variance between the means and forgot the components' own variances.": moments(within=0),
+        "the mean is right, but that is the variance; return its square root.": {"power": 1},
+        "you averaged the variances within the components; add the variance *between* the means.": {"between": 0},
+        "you took the variance between the means and forgot the components' own variances.": {"within": 0},
         "the mean should be the mixture's: each component's mean, by its weight.": (
-            lambda w, m, s: torch.stack([m.mean(), moments()(w, m, s)[1]])
+            lambda w, m, s: torch.stack([m.mean(), covering_gaussian(w, m, s)[1]])
         ),
     },
 )
-
-
-def kl_gradients(to_logvar=lambda logvar: 0.5 * torch.expm1(logvar)):
-    return lambda mu, logvar, beta: beta * torch.stack([mu, to_logvar(logvar)])
-
-
-gradients = kl_gradients()
+def covering_gaussian(weights, means, sigmas, within=1, between=1, power=0.5):
+    mean = (weights * means).sum()
+    variance = (weights * (within * sigmas**2 + between * (means - mean) ** 2)).sum()
+    return torch.stack([mean, variance**power])
 
 
 def by_autograd(mu, logvar, beta):
@@ -104,95 +74,74 @@ def by_autograd(mu, logvar, beta):
     return torch.stack(torch.autograd.grad(beta * kl_divergence(q, prior).sum(), leaves))
 
 
-exercise(
+@exercise(
     "03.3",
-    "kl_gradients",
-    right=(gradients, by_autograd),
-    cases=[(noise(6, 3, seed=3), noise(6, 3, seed=4), beta) for beta in (2.5, 0.5)],
+    right=by_autograd,
+    cases=[(normal(6, 3, seed=3), normal(6, 3, seed=4), beta) for beta in (2.5, 0.5)],
     what="the pair of gradients",
     hint="Differentiate beta · ½ (mu² + exp(logvar) − 1 − logvar).",
     slips={
-        "beta multiplies the loss, and so its gradient.": lambda mu, logvar, beta: gradients(mu, logvar, 1.0),
-        "beta multiplies the whole loss, and so the gradient to logvar as well.": lambda mu, logvar, beta: torch.stack(
-            [beta * mu, 0.5 * torch.expm1(logvar)]
-        ),
-        "beta multiplies the whole loss, and so the gradient to mu as well.": lambda mu, logvar, beta: torch.stack(
-            [mu, 0.5 * beta * torch.expm1(logvar)]
-        ),
-        "your beta is 2.5, whatever is passed.": lambda mu, logvar, beta: gradients(mu, logvar, 2.5),
-        "that is the step, not the gradient: change the sign of both.": lambda mu, logvar, beta: -gradients(mu, logvar, beta),
-        "you took a mean over the images. The loss is summed, so each entry has its own full gradient.": (
-            lambda mu, logvar, beta: gradients(mu, logvar, beta) / len(mu)
-        ),
-        "you took a mean over images and latents. The loss is summed, so each entry has its own full gradient.": (
-            lambda mu, logvar, beta: gradients(mu, logvar, beta) / mu.numel()
-        ),
-        "that is the gradient to σ, not to logvar = log σ²; the chain rule multiplies it by dσ/dlogvar = σ/2.": (
-            kl_gradients(lambda logvar: torch.exp(0.5 * logvar) - torch.exp(-0.5 * logvar))
-        ),
-        "that is the gradient to the variance; the chain rule multiplies it by dσ²/dlogvar = σ².": (
-            kl_gradients(lambda logvar: 0.5 - 0.5 * torch.exp(-logvar))
-        ),
-        "the gradient to logvar is twice too large: ½ stands before all of the terms.": kl_gradients(torch.expm1),
+        "beta multiplies the loss, and so its gradient.": lambda mu, logvar, beta: kl_gradients(mu, logvar, 1.0),
+        "beta multiplies the whole loss, and so the gradient to logvar as well.": {"on_logvar": 0},
+        "beta multiplies the whole loss, and so the gradient to mu as well.": {"on_mu": 0},
+        "your beta is 2.5, whatever is passed.": lambda mu, logvar, beta: kl_gradients(mu, logvar, 2.5),
+        "that is the step, not the gradient: change the sign of both.": -1,
+        "you took a mean over the images. The loss is summed, so each entry has its own full gradient.": 1 / 6,
+        "you took a mean over images and latents. The loss is summed, so each entry has its own full gradient.": 1 / 18,
+        "that is the gradient to σ, not to logvar = log σ²; the chain rule multiplies it by dσ/dlogvar = σ/2.": {
+            "slope": lambda logvar: torch.exp(0.5 * logvar) - torch.exp(-0.5 * logvar)
+        },
+        "that is the gradient to the variance; the chain rule multiplies it by σ².": {
+            "slope": lambda lv: 0.5 - 0.5 * torch.exp(-lv)
+        },
+        "the gradient to logvar is twice too large: ½ stands before all of the terms.": {"slope": torch.expm1},
     },
 )
-
-
-def estimated(own=0.5, stretch=0.5, sign=1.0, error=lambda ratio: ratio.std() / len(ratio) ** 0.5):
-    def estimate(mu, logvar, log_prior, eps):
-        z = mu + torch.exp(stretch * logvar) * eps
-        ratio = sign * (Independent(Normal(mu, torch.exp(own * logvar)), 1).log_prob(z) - log_prior(z))
-        return torch.stack([ratio.mean(), error(ratio)])
-
-    return estimate
+def kl_gradients(mu, logvar, beta, slope=lambda logvar: 0.5 * torch.expm1(logvar), on_mu=1, on_logvar=1):
+    return torch.stack([beta**on_mu * mu, beta**on_logvar * slope(logvar)])
 
 
 laplace = Independent(Laplace(torch.zeros(2).double(), 1.0), 1)
 
-exercise(
+
+@exercise(
     "03.4",
-    "estimated_kl",
-    right=(estimated(), estimated(error=lambda ratio: ratio.std(correction=0) / len(ratio) ** 0.5)),
-    cases=[(torch.tensor([0.5, -1.0]).double(), torch.tensor([-1.0, 0.4]).double(), laplace.log_prob, noise(500, 2, seed=4))],
+    right=lambda *given: estimated_kl(*given, error=lambda ratio: ratio.std(correction=0) / len(ratio) ** 0.5),
+    cases=[(torch.tensor([0.5, -1.0]).double(), torch.tensor([-1.0, 0.4]).double(), laplace.log_prob, normal(500, 2, seed=4))],
     what="the pair of estimate and error",
     hint="Sample z = mu + sigma · eps, sum log q over the coordinates, subtract log_prior(z), and take the mean over the samples.",
     tolerance=3e-3,  # the standard deviation may divide by K or by K − 1
     slips={
-        "the estimate has the wrong sign: it is log q − log p, averaged over samples of q.": estimated(sign=-1),
-        "you multiplied the noise by the variance; σ is exp(logvar / 2).": estimated(stretch=1),
-        "you multiplied the noise by the variance, also in log q; σ is exp(logvar / 2).": estimated(stretch=1, own=1),
-        "that is the standard deviation of *one* sample; the mean of K of them is √K times as precise.": estimated(error=torch.std),
-        "that is the variance of the mean; the standard error is its square root.": estimated(error=lambda r: r.var() / len(r)),
+        "the estimate has the wrong sign: it is log q − log p, averaged over samples of q.": {"sign": -1},
+        "you multiplied the noise by the variance; σ is exp(logvar / 2).": {"stretch": 1},
+        "you multiplied the noise by the variance, also in log q; σ is exp(logvar / 2).": {"stretch": 1, "width": 1},
+        "that is the standard deviation of *one* sample; the mean of K of them is √K times as precise.": {"error": torch.std},
+        "that is the variance of the mean; the standard error is its root.": {"error": lambda ratio: ratio.var() / len(ratio)},
     },
 )
+def estimated_kl(mu, logvar, log_prior, eps, width=0.5, stretch=0.5, sign=1, error=lambda ratio: ratio.std() / len(ratio) ** 0.5):
+    z = mu + torch.exp(stretch * logvar) * eps
+    ratio = sign * (Normal(mu, torch.exp(width * logvar)).log_prob(z).sum(1) - log_prior(z))
+    return torch.stack([ratio.mean(), error(ratio)])
 
 
-def each(mu, logvar):
-    return 0.5 * (mu**2 + logvar.exp() - 1 - logvar)
+code = normal(20, 4, seed=5), normal(20, 4, seed=6)
 
 
-code = noise(20, 4, seed=5), noise(20, 4, seed=6)
-
-exercise(
+@exercise(
     "03.5",
-    "kl_per_image",
-    right=(
-        lambda mu, logvar: each(mu, logvar).sum(1),
-        lambda *given: kl_divergence(Normal(given[0], torch.exp(0.5 * given[1])), Normal(0 * given[0], 1.0)).sum(1),
-    ),
+    right=lambda mu, lv: kl_divergence(Normal(mu, torch.exp(0.5 * lv)), Normal(0 * mu, 1.0)).sum(1),
     cases=[code, tuple(torch.cat([part, 0 * part], 1) for part in code)],
     what="the KL",
     hint="Only one word has to change.",
-    bug={
-        "The same posterior with four unused latents beside its four has half the KL.": lambda mu, logvar: each(mu, logvar).mean(1)
-    },
+    bug={"The same posterior with four unused latents beside its four has half the KL.": {"over": lambda kl: kl.mean(1)}},
     slips={
-        "the factor may not be written in by hand: with eight latents the KL is wrong again.": lambda *given: (
-            4 * each(*given).mean(1)
-        ),
-        "that is the sum over the images, too; there should be one number for each image.": lambda *given: each(*given).sum(),
+        "the factor may not be written in by hand: with eight latents the KL is wrong again.": {"over": lambda kl: 4 * kl.mean(1)},
+        "that is the sum over the images, too; there should be one number for each image.": {"over": torch.sum},
     },
 )
+def kl_per_image(mu, logvar, over=lambda kl: kl.sum(1)):
+    return over(0.5 * (mu**2 + logvar.exp() - 1 - logvar))
 
 
 def by_eigenvalues(eigenvalues):
@@ -205,20 +154,15 @@ def by_eigenvalues(eigenvalues):
     return kl
 
 
-def by_torch(m1, S1, m2, S2):
-    return kl_divergence(MultivariateNormal(m1, S1), MultivariateNormal(m2, S2))
-
-
 def correlated(size: int, ridge: float) -> tuple[torch.Tensor, ...]:
-    roots = noise(2, size, size, seed=6)
+    roots = normal(2, size, size, seed=6)
     S1, S2 = roots @ roots.mT + ridge * torch.eye(size)
-    return noise(size, seed=7), S1, noise(size, seed=8), S2
+    return normal(size, seed=7), S1, normal(size, seed=8), S2
 
 
-exercise(
+@exercise(
     "03.6",
-    "kl_by_eigenvalues",
-    right=(by_torch, by_eigenvalues(lambda product: torch.linalg.eigvals(product).real)),
+    right=by_eigenvalues(lambda product: torch.linalg.eigvals(product).real),
     cases=[correlated(2, 2.0), correlated(5, 0.3)],
     what="the divergence",
     bug={
@@ -230,9 +174,11 @@ exercise(
         "the value is complex. `eigvals` is right for a matrix that is not symmetric; the eigenvalues are real, so take .real.": (
             by_eigenvalues(torch.linalg.eigvals)
         ),
-        "that is KL(second ‖ first).": lambda m1, S1, m2, S2: by_torch(m2, S2, m1, S1),
+        "that is KL(second ‖ first).": lambda m1, S1, m2, S2: kl_by_eigenvalues(m2, S2, m1, S1),
         "you averaged the product and its transpose. That is symmetric, but another matrix, with other eigenvalues.": (
             by_eigenvalues(lambda product: torch.linalg.eigvalsh(0.5 * (product + product.mT)))
         ),
     },
 )
+def kl_by_eigenvalues(m1, S1, m2, S2):
+    return kl_divergence(MultivariateNormal(m1, S1), MultivariateNormal(m2, S2))

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from exercises import Wrong, answered, exercise
+from exercises import Wrong, answered, exercise, refuse, rng
 from helpers.objective import gaussian_kl
 
 
@@ -17,57 +17,43 @@ def by_layers(channels, side, widths, kernel, stride, padding):
     return rows
 
 
-def plan(
-    side_of=lambda n, k, s, p: (n + 2 * p - k) // s + 1, count=lambda k, read, put, side: k * k * read * put + put, chained=True
-):
-    """Return an answer: the next side, the number of parameters, and whether a stage reads what the stage before put out."""
-
-    def conv_plan(channels, side, widths, kernel, stride, padding):
-        rows = []
-        for width in widths:
-            side = side_of(side, kernel, stride, padding)
-            rows.append([width, side, count(kernel, channels, width, side)])
-            channels = width if chained else channels
-        return torch.tensor(rows)
-
-    return conv_plan
-
-
-exercise(
+@exercise(
     "07.1",
-    "conv_plan",
-    right=(by_layers, plan()),
-    cases=[(3, 32, (16, 48, 96), 4, 2, 1), (1, 28, (8, 5), 3, 2, 1), (2, 17, (4, 7, 3), 5, 3, 2)],
+    right=by_layers,
+    cases=[(3, 32, (16, 48, 96), 4, 2, 1), (1, 28, (8, 5), 3, 2, 1), (2, 17, (4, 7, 3), 5, 3, 2), (1, 11, (2, 3), 3, 2, 0)],
     what="the plan",
     hint="A side becomes ⌊(n + 2p − k)/s⌋ + 1, and there are kernel² · channels in · channels out weights and a bias for each out.",
     slips={
-        "your sides are one too small: a window that does not move at all is already one position.": (
-            plan(lambda n, k, s, p: (n + 2 * p - k) // s)
-        ),
-        "the sides are ⌊(n + 2p − k)/s⌋ + 1, rounded down, each from the side before.": plan(
-            lambda n, k, s, p: -(-(n + 2 * p - k) // s) + 1
-        ),
-        "the biases are missing: one for each channel that comes out.": plan(count=lambda k, read, put, side: k * k * read * put),
-        "you counted the kernel once for every position. It is *shared*: the side does not matter.": (
-            plan(count=lambda k, read, put, side: k * k * read * put * side * side + put)
-        ),
-        "the kernel is a square: kernel² weights for each pair of channels.": plan(
-            count=lambda k, read, put, side: k * read * put + put
-        ),
-        "every stage is counted as if it read the image: it reads what the stage before put out.": plan(chained=False),
+        "your sides are one too small: a window that does not move at all is already one position.": {"first": 0},
+        "the sides are ⌊(n + 2p − k)/s⌋ + 1, rounded down, each from the side before.": {"down": -1},
+        "a side depends on kernel and padding, too; ⌈n/s⌉ fits only some.": {"side_of": lambda n, k, s, p: -(-n // s)},
+        "the biases are missing: one for each channel that comes out.": {"bias": 0},
+        "you counted the kernel once for every position. It is *shared*: the side does not matter.": {"shared": False},
+        "the kernel is a square: kernel² weights for each pair of channels.": {"power": 1},
+        "every stage is counted as if it read the image: it reads what the stage before put out.": {"chained": False},
     },
 )
+def conv_plan(
+    channels, side, widths, kernel, stride, padding, first=1, down=1, bias=1, shared=True, power=2, chained=True, side_of=None
+):
+    rows = []
+    for width in widths:
+        moves = down * (down * (side + 2 * padding - kernel) // stride)
+        side = side_of(side, kernel, stride, padding) if side_of else moves + first
+        rows.append([width, side, kernel**power * channels * width * (1 if shared else side**2) + bias * width])
+        channels = width if chained else channels
+    return torch.tensor(rows)
 
 
 class Stage(nn.Module):
     """A module that runs layers, then a function of (output, input, layers)."""
 
-    def __init__(self, *layers: nn.Module, then=lambda out, x, layers: out):
+    def __init__(self, *layers: nn.Module, then=lambda out, x: out):
         super().__init__()
         self.layers, self.then = nn.Sequential(*layers), then
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.then(self.layers(x), x, self.layers)
+        return self.then(self.layers(x), x)
 
 
 def transposed(kernel, padding, extra=0, **then):
@@ -80,7 +66,6 @@ def nearest(x):
 
 @exercise(
     "07.2",
-    "up_stage",
     right=(
         transposed(4, 1),
         lambda read, put: nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(read, put, 3, padding=1), nn.ReLU()),
@@ -92,39 +77,31 @@ def nearest(x):
         "should become": lambda read, put: nn.Upsample(scale_factor=2),
         "should become (2, 5, 8, 8)": lambda read, put: nn.ConvTranspose2d(read, 4, 4, 2, 1),
         "return an nn.Module, not a Tensor": lambda read, put: torch.zeros(2, 4, 8, 8),
-        "it has no parameters": lambda read, put: Stage(then=lambda out, x, layers: nearest(x[:, :1]).repeat(1, put, 1, 1)),
-        "its output does not depend on its input": transposed(3, 1, 1, then=lambda out, x, layers: out.softmax(1)),
-        "its parameters do not change its output": transposed(4, 1, then=lambda out, x, layers: 0 * out + nearest(x[:, :1])),
+        "it has no parameters": lambda read, put: Stage(then=lambda out, x: nearest(x[:, :1]).repeat(1, put, 1, 1)),
+        "its output does not depend on its input": transposed(3, 1, 1, then=lambda out, x: out.softmax(1)),
+        "its parameters do not change its output": transposed(4, 1, then=lambda out, x: 0 * out + nearest(x[:, :1])),
     },
 )
-def doubling(answer) -> None:
+def up_stage(answer) -> None:
     """Sides double; no place is written more often than another; input and parameters matter."""
     for read, put in ((6, 4), (3, 5)):
         with torch.random.fork_rng(devices=[]):
             module = answered(answer, read, put)
-        if not isinstance(module, nn.Module):
-            raise Wrong(f"return an nn.Module, not a {type(module).__name__}.")
+        refuse(not isinstance(module, nn.Module), f"return an nn.Module, not a {type(module).__name__}.")
         for side in (4, 7, 16):
             given, wanted = (2, read, side, side), (2, put, 2 * side, 2 * side)
             found = tuple(module(torch.zeros(given)).shape)
-            if found != wanted:
-                hint = " One short: kernel 3 at stride 2 with padding 1 gives 2n − 1." if found[-1] == 2 * side - 1 else ""
-                raise Wrong(f"maps {given} should become {wanted}, but become {found}.{hint}")
-        if not list(module.parameters()):
-            raise Wrong("there is nothing to learn in your stage: it has no parameters.")
-        even, noise = torch.ones(1, read, 16, 16), torch.rand(1, read, 16, 16, generator=torch.Generator().manual_seed(0))
+            hint = " One short: kernel 3 at stride 2 with padding 1 gives 2n − 1." if found[-1] == 2 * side - 1 else ""
+            refuse(found != wanted, f"maps {given} should become {wanted}, but become {found}.{hint}")
+        refuse(not list(module.parameters()), "there is nothing to learn in your stage: it has no parameters.")
+        even, noise = torch.ones(1, read, 16, 16), torch.rand(1, read, 16, 16, generator=rng(0))
         flat, rough, other = inner(module, 0.01, even), inner(module, 0.01, noise), inner(module, 0.02, noise)
         if flat.allclose(rough, atol=1e-6):
-            raise Wrong(
-                "there is nothing to decode in your stage: with all weights equal, its output does not depend on its input."
-            )
+            raise Wrong("nothing is decoded in your stage: with all weights equal, its output does not depend on its input.")
         if rough.allclose(other, atol=1e-6):
             raise Wrong("there is nothing to learn in your stage: its parameters do not change its output.")
         if (flat - flat.mean()).abs().max() > 1e-4:
-            raise Wrong(
-                "a checkerboard: with all weights equal, an even input should give an even output away from the border. "
-                "The kernel should be a multiple of the stride."
-            )
+            raise Wrong("a checkerboard: an even input should give an even output. Make the kernel a multiple of the stride.")
 
 
 @torch.no_grad()
@@ -136,20 +113,18 @@ def inner(module: nn.Module, weight: float, x: Tensor) -> Tensor:
 
 
 def images(*shape: int, count: int = 1) -> tuple[Tensor, ...]:
-    return tuple(torch.rand(count, *shape, generator=torch.Generator().manual_seed(shape[-1])))
+    return tuple(torch.rand(count, *shape, generator=rng(shape[-1])))
 
 
 SHAPES = ((5, 3, 32, 32), (4, 1, 28, 28), (2, 3, 8, 8))
 
-exercise(
+
+@exercise(
     "07.3",
-    "flatten_images",
-    right=(lambda x: x.flatten(1), lambda x: x.numpy().reshape(len(x), -1)),
+    right=lambda x: x.numpy().reshape(len(x), -1),
     cases=[images(*shape) for shape in SHAPES],
     hint="Keep the batch axis first, and the values of an image in their order.",
-    bug={
-        "Five images became 15 rows: each colour channel has a row of its own.": lambda x: x.reshape(-1, 32 * 32),
-    },
+    bug={"Five images became 15 rows: each colour channel has a row of its own.": lambda x: x.reshape(-1, 32 * 32)},
     slips={
         "the shape is right, but a row holds values of several images: keep the batch axis first.": (
             lambda x: x.permute(1, 0, 2, 3).reshape(len(x), -1)
@@ -160,55 +135,36 @@ exercise(
         "the images are in another order than they came in.": lambda x: x.flatten(1).flip(0),
     },
 )
+def flatten_images(x):
+    return x.flatten(1)
 
 
-def loss(recon=lambda e: e.flatten(1).sum(1) / 2, kl=gaussian_kl, over=lambda x: x.mean(), recon_over=None):
-    """Return an answer: what becomes of the squared differences, of KL, and of the batch."""
-
-    def half_squares_and_kl(x, x_hat, mu, logvar):
-        return (recon_over or over)(recon((x - x_hat) ** 2)) + over(kl(mu, logvar))
-
-    return half_squares_and_kl
+def times(values):
+    """Return the mean over an image's values, times a number of values."""
+    return lambda e: values(e) * e.mean((1, 2, 3))
 
 
-def means(values, divided=2.0):
-    """Return the mean over an image's values, times a number of values, over 2."""
-    return lambda e: values(e) / divided * e.mean((1, 2, 3))
-
-
-exercise(
+@exercise(
     "07.4",
-    "half_squares_and_kl",
-    right=(loss(), loss(means(lambda e: e[0].numel()))),
-    cases=[
-        (*images(*shape, count=2), *torch.randn(2, shape[0], 6, generator=torch.Generator().manual_seed(8))) for shape in SHAPES
-    ],
+    right=lambda *given: half_squares_and_kl(*given, times(lambda e: e[0].numel())),
+    cases=[(*images(*shape, count=2), *torch.randn(2, shape[0], 6, generator=rng(8))) for shape in SHAPES],
     what="the loss",
-    bug={
-        "For images of 3072 values a squared error counts 0.255 times what it should beside a nat of KL.": loss(
-            means(lambda e: 784)
-        )
-    },
+    bug={"For images of 3072 values a squared error counts 0.255 times what it should.": {"recon": times(lambda e: 784)}},
     slips={
-        "that is the mean over pixels beside the sum over latents; recon has to be a sum over an image's values.": loss(
-            means(lambda e: 1)
-        ),
-        "the ½ is missing: −log p of a Gaussian with variance 1 is half of the squared error.": loss(
-            means(lambda e: e[0].numel(), 1.0)
-        ),
-        "you multiply the mean by height times width; the channels count, too.": loss(means(lambda e: e[0, 0].numel())),
-        "you average over the latents; KL is a sum over them.": loss(kl=lambda *given: gaussian_kl(*given) / 6),
-        "sum within an image, but average over the batch.": loss(over=torch.sum),
-        "recon is summed over the batch; average it, as KL is.": loss(recon_over=torch.sum),
-        "3072 fits CIFAR-10 only: that is again a factor from one data set.": loss(means(lambda e: 3072)),
-        "the batch's mean is one number; you return one for each image.": loss(over=lambda x: x),
+        "that is the mean over pixels beside the sum over latents; sum over an image's values.": {"recon": times(lambda e: 1)},
+        "the ½ is missing: −log p of a Gaussian with variance 1 is half of the squared error.": {"half": 1},
+        "you multiply the mean by height times width; the channels count, too.": {"recon": times(lambda e: e[0, 0].numel())},
+        "you average over the latents; KL is a sum over them.": {"kl": lambda *given: gaussian_kl(*given) / 6},
+        "sum within an image, but average over the batch.": {"over": torch.sum, "kl_over": torch.sum},
+        "recon is summed over the batch; average it, as KL is.": {"over": torch.sum},
+        "3072 fits CIFAR-10 only: that is again a factor from one data set.": {"recon": times(lambda e: 3072)},
+        "the batch's mean is one number; you return one for each image.": {"over": torch.clone, "kl_over": torch.clone},
     },
 )
-
-
-def distance(target=lambda v: v, output=torch.sigmoid, of=lambda d: d.square().flatten(1).sum(1)):
-    """Return an answer: targets and outputs as functions of images in [0, 1] and logits, and what becomes of the difference."""
-    return lambda images, logits: of(target(images.float() / 255) - output(logits))
+def half_squares_and_kl(
+    x, x_hat, mu, logvar, recon=lambda e: e.sum((1, 2, 3)), half=0.5, kl=gaussian_kl, over=torch.mean, kl_over=torch.mean
+):
+    return half * over(recon((x - x_hat) ** 2)) + kl_over(kl(mu, logvar))
 
 
 def centred(v):
@@ -219,13 +175,8 @@ def linear(y):
     return y
 
 
-READINGS = (
-    (torch.logit, 1),
-    (torch.atanh, 1),
-    (linear, 1),
-    (lambda v: torch.atanh(centred(v)), 4),
-    (centred, 4),
-)  # with the error's scale
+# What a decoder's output may be, as a function of values in [0, 1], and the scale of the error then.
+READINGS = ((torch.logit, 1), (torch.atanh, 1), (linear, 1), (lambda v: torch.atanh(centred(v)), 4), (centred, 4))
 
 
 def costs(answer):
@@ -234,40 +185,33 @@ def costs(answer):
     def seen(images):
         values = images.float() / 255
         pairs = [[answered(answer, images, of(v)) for v in (values, values.flip(-1))] for of, _ in READINGS]
-        if any(getattr(error, "shape", None) != values.shape[:1] for pair in pairs for error in pair):
-            raise Wrong(f"the error should be one number for each image, {tuple(values.shape[:1])}.")
+        odd = any(getattr(error, "shape", None) != values.shape[:1] for pair in pairs for error in pair)
+        refuse(odd, f"the error should be one number for each image, {tuple(values.shape[:1])}.")
         best = min(range(len(pairs)), key=lambda i: pairs[i][0].sum())
         return torch.stack([pairs[best][0], pairs[best][1] / READINGS[best][1]])
 
     return seen
 
 
-exercise(
+def reading(target, output):
+    return lambda *given: image_error(*given, target, output)
+
+
+@exercise(
     "07.5",
-    "image_error",
-    right=(
-        distance(),
-        distance(centred, torch.tanh),
-        distance(output=linear),
-        distance(centred, linear),
-        distance(output=torch.tanh),
-    ),
-    cases=[(torch.randint(8, 248, (n, 3, 6, 6), generator=torch.Generator().manual_seed(n)).to(torch.uint8),) for n in (3, 4)],
+    right=(reading(centred, torch.tanh), reading(linear, linear), reading(centred, linear), reading(linear, torch.tanh)),
+    cases=[(torch.randint(8, 248, (n, 3, 6, 6), generator=rng(n)).to(torch.uint8),) for n in (3, 4)],
     view=costs,
     what="the pair of errors, of the best output and of another,",
     hint="Bring both to one range: [0, 1] with a sigmoid, or [−1, 1] with a tanh. Then sum the squared error over an image's values.",
     tolerance=1e-3,
-    bug={"Targets lie in [−1, 1], and a sigmoid never puts out anything below 0.": distance(centred)},
+    bug={"Targets lie in [−1, 1], and a sigmoid never puts out anything below 0.": {"target": centred}},
     slips={
-        "there is still no output that matches the image, and the error should be squared.": (
-            distance(centred, of=lambda d: d.abs().flatten(1).sum(1))
-        ),
-        "a perfect image now costs nothing, but others too little: sum over an image's values, do not average.": (
-            distance(of=lambda d: d.square().flatten(1).mean(1))
-        ),
-        "a perfect image now costs nothing, but the error of others should be squared.": (
-            distance(of=lambda d: d.abs().flatten(1).sum(1))
-        ),
-        "divide the images by 255: a sigmoid reaches 1, and bytes 255.": distance(lambda v: 255 * v),
+        "there is still no output that matches the image, and the error should be squared.": {"target": centred, "size": torch.abs},
+        "a perfect image now costs nothing, but others too little: sum over an image's values.": {"over": torch.mean},
+        "a perfect image now costs nothing, but the error of others should be squared.": {"size": torch.abs},
+        "divide the images by 255: a sigmoid reaches 1, and bytes 255.": {"target": lambda v: 255 * v},
     },
 )
+def image_error(images, logits, target=linear, output=torch.sigmoid, size=torch.square, over=torch.sum):
+    return over(size(target(images.float() / 255) - output(logits)), (1, 2, 3))

@@ -2,65 +2,57 @@
 
 import cmath
 import math
-from functools import partial
 
 import numpy as np
 import torch
 
-from exercises import exercise
+from exercises import exercise, rng
 
-rng = torch.Generator().manual_seed(8)
-
-
-def length(r_a, r_b, omega, t, mixed=2.0, power=0.5):
-    return ((1 - t) ** 2 * r_a**2 + t**2 * r_b**2 + mixed * t * (1 - t) * r_a * r_b * math.cos(omega)) ** power
+generator = rng(8)
 
 
-exercise(
+@exercise(
     "08.1",
-    "length_on_line",
     right=lambda r_a, r_b, omega, t: abs((1 - t) * r_a + t * r_b * cmath.exp(1j * omega)),
     cases=[(1.0, 1.0, math.pi / 2, 0.5), (2.0, 3.0, 1.1, 0.3), (4.0, 0.5, 2.5, 0.8)],
     hint="Square (1 - t) a + t b, and use a · b = r_a r_b cos ω.",
     slips={
-        "you return the square of the length; take its root.": partial(length, power=1),
+        "you return the square of the length; take its root.": {"power": 1},
         "that is slerp's length, a mix of both; a straight line cuts the corner.": lambda r_a, r_b, w, t: (1 - t) * r_a + t * r_b,
-        "2 t (1 - t) r_a r_b cos ω is missing: that is right for right angles only.": partial(length, mixed=0),
-        "the mixed term stands there once; a square of a sum has it twice.": partial(length, mixed=1),
+        "2 t (1 - t) r_a r_b cos ω is missing: that is right for right angles only.": {"mixed": 0},
+        "the mixed term stands there once; a square of a sum has it twice.": {"mixed": 1},
     },
 )
+def length_on_line(r_a, r_b, omega, t, mixed=2, power=0.5):
+    return ((1 - t) ** 2 * r_a**2 + t**2 * r_b**2 + mixed * t * (1 - t) * r_a * r_b * math.cos(omega)) ** power
 
 
 def uneven(T: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return T uneven times and the lengths of the T - 1 steps between them, which are very uneven."""
-    t = torch.cat([torch.zeros(1), torch.rand(T - 1, generator=rng).cumsum(0)]).double()
-    return t, torch.rand(T - 1, generator=rng).double() ** 3 + 0.01
+    t = torch.cat([torch.zeros(1), torch.rand(T - 1, generator=generator).cumsum(0)]).double()
+    return t, torch.rand(T - 1, generator=generator).double() ** 3 + 0.01
 
 
-def looked_up(share, turned=False):
-    """Return the answer with the times at which these shares of the path are reached, or with the inverse of it."""
-
-    def times(t, moved, n):
-        path = torch.cat([torch.zeros(1), moved.cumsum(0)])
-        x, y = (t, path) if turned else (path, t)
-        return np.interp(share(n) * x[-1].item(), x, y) * (t[-1] / path[-1]).item() ** turned
-
-    return times
+def inverse(t, moved, n):
+    """Return the path at even times, stretched to the length of the times."""
+    path = np.concatenate([[0.0], np.cumsum(moved)])
+    return np.interp(np.linspace(0, t[-1], n), t, path) * (t[-1] / path[-1]).item()
 
 
-exercise(
+@exercise(
     "08.2",
-    "even_times",
-    right=looked_up(lambda n: np.linspace(0, 1, n)),
     cases=[(*uneven(T), n) for T, n in ((6, 5), (11, 11), (4, 30))],
     hint="Add up the path, divide it evenly, and interpolate t over the path.",
     slips={
         "these times are evenly spaced; the image moves as unevenly as before.": lambda t, moved, n: np.linspace(0, t[-1], n),
         "these are even amounts of *path*; look up when each is reached.": lambda t, moved, n: np.linspace(0, moved.sum(), n),
-        "the first and the last time must stay where they were.": looked_up(lambda n: np.arange(n) / n),
-        "you looked up the path at even times; look up the times at even lengths.": looked_up(lambda n: np.linspace(0, 1, n), True),
+        "the first and the last time must stay where they were.": {"gaps": 0},
+        "you looked up the path at even times; look up the times at even lengths.": inverse,
     },
 )
+def even_times(t, moved, n, gaps=1):
+    path = np.concatenate([[0.0], np.cumsum(moved)])
+    return np.interp(np.arange(n) / (n - gaps) * path[-1], path, t)
 
 
 def weighted(a, b, t):
@@ -72,12 +64,11 @@ def arc(a, b, t):
     return weighted(a / a.norm(), b / b.norm(), t)
 
 
-pairs = torch.randn(6, 2, 12, generator=rng, dtype=torch.float64) * torch.tensor([[3.0], [2.0]])
+pairs = torch.randn(6, 2, 12, generator=generator, dtype=torch.float64) * torch.tensor([[3.0], [2.0]])
 
-exercise(
+
+@exercise(
     "08.3",
-    "short_slerp",
-    right=lambda a, b, t: ((1 - t) * a.norm() + t * b.norm()) * arc(a, b, t),
     cases=[(a, b, t) for a, b in pairs for t in (0.0, 0.25, 0.5, 1.0)],
     hint="The angle belongs to the directions; take it before you restore the lengths.",
     bug={"Every point has length 1, the ends too.": arc},
@@ -88,27 +79,26 @@ exercise(
         "that is the straight line; the direction has to turn evenly.": lambda a, b, t: (1 - t) * a + t * b,
     },
 )
+def short_slerp(a, b, t):
+    return ((1 - t) * a.norm() + t * b.norm()) * arc(a, b, t)
 
 
-def mixed(a, b, t):
-    return (1 - t) * a.float() + t * b.float()
+levels = torch.arange(256, dtype=torch.uint8)
 
 
-bytes_ = torch.arange(256, dtype=torch.uint8)
-
-exercise(
+@exercise(
     "08.4",
-    "fade_bytes",
-    right=lambda *given: mixed(*given).round().to(torch.uint8),
-    cases=[(bytes_.repeat(1, 256, 1), bytes_[:, None].repeat(1, 1, 256), t / 3) for t in range(4)],  # no half among the results
+    cases=[(levels.repeat(1, 256, 1), levels[:, None].repeat(1, 1, 256), t / 3) for t in range(4)],  # no half among the results
     hint="It should be (1 - t) a + t b, rounded.",
     typed=True,
     keep=True,
     bug={"Where the second image is darker than the first, pixels flash.": lambda a, b, t: a + (t * (b - a)).to(torch.uint8)},
     slips={
-        "you cut the fraction off, half a level on average; round first.": lambda *given: mixed(*given).to(torch.uint8),
-        "the colours are right, but uint8 is what goes in and what should come out.": lambda *given: mixed(*given).round(),
-        "a and b are exchanged: at t = 0 it should be a.": lambda a, b, t: mixed(b, a, t).round().to(torch.uint8),
-        "you changed the images that you were given; work on a copy.": lambda a, b, t: a.copy_(mixed(a, b, t).round()),
+        "you cut the fraction off, half a level on average; round first.": {"rounded": torch.clone},
+        "the colours are right, but uint8 is what goes in and what should come out.": {"dtype": torch.float32},
+        "a and b are exchanged: at t = 0 it should be a.": lambda a, b, t: fade_bytes(b, a, t),
+        "you changed the images that you were given; work on a copy.": lambda a, b, t: a.copy_(fade_bytes(a, b, t)),
     },
 )
+def fade_bytes(a, b, t, rounded=torch.round, dtype=torch.uint8):
+    return rounded((1 - t) * a.float() + t * b.float()).to(dtype)

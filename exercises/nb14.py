@@ -6,17 +6,11 @@ import numpy as np
 import torch
 from scipy import integrate
 
-from exercises import StillThere, Wrong, exercise, returned
+from exercises import StillThere, Wrong, exercise, refuse, returned, rng
 
 
-def horizon(delta, exponent, size):
-    return math.log(size / delta) / exponent if exponent > 0 else math.inf
-
-
-exercise(
+@exercise(
     "14.1",
-    "horizon",
-    right=horizon,
     cases=[(1e-9, math.log(2), 1.0), (1e-6, 0.906, 20.0), (1e-3, 0.05, 0.1), (1e-9, 0.0, 1.0), (1e-9, -0.3, 1.0)],
     hint="Solve delta · exp(exponent · n) = size for n.",
     slips={
@@ -29,47 +23,29 @@ exercise(
         "with an exponent of 0 or below an error never grows: return math.inf.": lambda d, rate, size: math.log(size / d) / rate,
     },
 )
+def horizon(delta, exponent, size):
+    return math.log(size / delta) / exponent if exponent > 0 else math.inf
 
 
-def mean_log(f, first=lambda a: a):
-    """Return the answer that averages f(slope) of both branches, the first with its weight, a function of a."""
-    return lambda a: first(a) * f(1 / a) + (1 - first(a)) * f(1 / (1 - a))
-
-
-exercise(
+@exercise(
     "14.2",
-    "skew_tent_exponent",
     right=lambda a: integrate.quad(lambda u: math.log(1 / a if u < a else 1 / (1 - a)), 0, 1, points=[a])[0],
     cases=[(0.5,), (0.2,), (0.9,)],
     hint="Take log(slope) of each branch, weighted by the time spent there.",
     slips={
-        "the sign is wrong: both slopes are above 1, so distances grow.": lambda a: -mean_log(math.log)(a),
+        "the sign is wrong: both slopes are above 1, so distances grow.": -1,
         "yours is log 2, which is right for a = ½ alone.": lambda a: math.log(2),
-        "an orbit spends the share a of its time on the left branch, not half.": mean_log(math.log, lambda a: 0.5),
-        "average the natural logarithm of the slope; yours is in bits.": mean_log(math.log2),
+        "an orbit spends the share a of its time on the left branch, not half.": {"left": 0.5},
+        "average the natural logarithm of the slope; yours is in bits.": 1 / math.log(2),
     },
 )
+def skew_tent_exponent(a, left=None):
+    share = left or a
+    return share * math.log(1 / a) + (1 - share) * math.log(1 / (1 - a))
 
 
-def two_orbits(every=1, floor=1e-300, divide=True):
-    """Return an answer that puts the second orbit back to delta after so many steps."""
-
-    def exponent(step, x0, n, delta=1e-8):
-        x, y, total = x0, x0 + delta, 0.0
-        for i in range(n):
-            x, y = step(x), step(y)
-            if (i + 1) % every == 0 or i + 1 == n:
-                total += math.log(max(abs(y - x), floor) / delta)
-                y = x + delta
-        return total / n if divide else total
-
-    return exponent
-
-
-exercise(
+@exercise(
     "14.3",
-    "two_orbit_exponent",
-    right=two_orbits(),
     cases=[
         (lambda x: 4 * x * (1 - x), 0.3123, 4000),  # log 2
         (lambda x: 4 * x**3 - 3 * x, 0.2345, 4000),  # log 3
@@ -77,13 +53,21 @@ exercise(
     ],
     hint="Put the second orbit back to a distance of delta after every step.",
     tolerance=0.02,
-    bug={"After 4,000 steps of the logistic map it is near 0; where neighbours meet, the logarithm fails.": two_orbits(4000, 0.0)},
+    bug={"After 4,000 steps of the logistic map it is near 0; where neighbours meet, the log fails.": {"every": 4000, "floor": 0}},
     slips={
-        "you added the growth of all steps and forgot to divide by their number.": two_orbits(divide=False),
-        "the sign is wrong: where neighbours come together it is below 0.": lambda *given: -two_orbits()(*given),
-        "100 steps are too many: put the second orbit back to delta after every step.": two_orbits(100),
+        "you added the growth of all steps and forgot to divide by their number.": 4000,
+        "the sign is wrong: where neighbours come together it is below 0.": -1,
+        "100 steps are too many: put the second orbit back to delta after every step.": {"every": 100},
     },
 )
+def two_orbit_exponent(step, x0, n, delta=1e-8, every=1, floor=1e-300):
+    x, y, total = x0, x0 + delta, 0.0
+    for i in range(n):
+        x, y = step(x), step(y)
+        if (i + 1) % every == 0 or i + 1 == n:
+            total += math.log(max(abs(y - x), floor) / delta)
+            y = x + delta
+    return total / n
 
 
 def normal(u) -> torch.Tensor:
@@ -91,40 +75,39 @@ def normal(u) -> torch.Tensor:
 
 
 def tent(n, u0, nudge=lambda u: u):
-    """Return n values of the tent map from u0, each of them nudged."""
+    """Return n values of the tent map from u0, each of them nudged, as normal numbers."""
     found = [u0]
     while len(found) < n:
         found.append(nudge(2 * min(found[-1], 1 - found[-1])))
-    return found
+    return normal(found)
 
 
 def logistic(n, x):
-    """Return n values of the tent map by the logistic map from x."""
+    """Return n values of the tent map by the logistic map from x, as normal numbers."""
     found = []
     for _ in range(n):
         x = min(x, 1 - 2.0**-53)
         found.append(2 / math.pi * math.asin(math.sqrt(x)))
         x = 4 * x * (1 - x)
-    return found
+    return normal(found)
 
 
 @exercise(
     "14.4",
-    "tent_noise",
     right=(
-        lambda n, u0: normal(logistic(n, math.sin(math.pi / 2 * u0) ** 2)),
-        lambda n, u0: normal(tent(n, u0, lambda u: min(max(0.99999 * u, 1e-9), 1 - 1e-9))),
+        lambda n, u0: logistic(n, math.sin(math.pi / 2 * u0) ** 2),
+        lambda n, u0: tent(n, u0, lambda u: min(max(0.99999 * u, 1e-9), 1 - 1e-9)),
     ),
-    bug={"it is not finite.": lambda n, u0: normal(tent(n, u0))},
+    bug={"it is not finite.": tent},
     slips={
-        "two different answers": lambda n, u0: normal(tent(n, u0, lambda u: (u + 1e-6 * torch.rand(()).item()) % 1)),
-        "the orbit has stopped, or runs in a short circle": lambda n, u0: normal(tent(n, u0, lambda u: 0.4 if u in (0, 1) else u)),
-        "no longer follow from each other": lambda n, u0: torch.randn(n, generator=torch.Generator().manual_seed(1)),
-        "the first value should be": lambda n, u0: normal(logistic(n, u0)),
-        "one step misses the tent map": lambda n, u0: normal(tent(n, u0, lambda u: u - 0.5 if u > 0.99 else 0.99999 * u)),
+        "two different answers": lambda n, u0: tent(n, u0, lambda u: (u + 1e-6 * torch.rand(()).item()) % 1),
+        "the orbit has stopped, or runs in a short circle": lambda n, u0: tent(n, u0, lambda u: 0.4 if u in (0, 1) else u),
+        "no longer follow from each other": lambda n, u0: torch.randn(n, generator=rng(1)),
+        "the first value should be": logistic,
+        "one step misses the tent map": lambda n, u0: tent(n, u0, lambda u: u - 0.5 if u > 0.99 else 0.99999 * u),
     },
 )
-def noise(answer) -> None:
+def tent_noise(answer) -> None:
     """An orbit of the tent map that stays finite, is normal, and starts where it was told to."""
     for u0 in (0.3, 0.71828):
         value, again = (returned(answer, 3000, u0, like=torch.zeros(3000), what="the noise") for _ in range(2))
@@ -132,35 +115,18 @@ def noise(answer) -> None:
         if far.any():
             raise StillThere(f"From value {int(far.nonzero()[0])} on it is not finite.")
         if not torch.equal(value, again):
-            raise Wrong(
-                "called twice with the same u0 it gives two different answers: no random numbers, it must be deterministic."
-            )
+            raise Wrong("called twice with the same u0 it gives two different answers; it must be deterministic.")
         u = torch.special.ndtr(value)
         miss = (u[1:] - (1 - (1 - 2 * u[:-1]).abs())).abs()
         if value.std() < 0.2 or len(torch.unique(value[-500:])) < 100:
             raise Wrong("it is finite, but the orbit has stopped, or runs in a short circle.")
         if miss.median() > 0.02:
             raise Wrong("the values no longer follow from each other by the tent map; independent random numbers are not the task.")
-        if miss.max() > 1e-3:
-            raise Wrong(f"one step misses the tent map by {miss.max():.2g} in u, more than a thousandth.")
-        if abs(u[0] - u0) > 1e-3:
-            raise Wrong(f"the first value should be Φ⁻¹(u0): from u0 = {u0} yours begins at u = {u[0]:.3g}.")
-        if abs(value.mean()) > 0.2 or abs(value.std() - 1) > 0.15:
-            raise Wrong(
-                f"its mean is {value.mean():.2f} and its standard deviation {value.std():.2f}; they should be near 0 and 1."
-            )
-
-
-def kaplan_yorke(order=lambda spectrum: spectrum.sort(descending=True).values, rest=True, none=0.0):
-    def dimension(spectrum):
-        ordered = order(spectrum)
-        sums = ordered.cumsum(0)
-        k = int((sums >= 0).sum())
-        if k == len(ordered) or not rest:
-            return float(k)
-        return k + float(sums[k - 1] / ordered[k].abs()) if k else none
-
-    return dimension
+        refuse(miss.max() > 1e-3, f"one step misses the tent map by {miss.max():.2g} in u, more than a thousandth.")
+        begin = f"the first value should be Φ⁻¹(u0): from u0 = {u0} yours begins at u = {u[0]:.3g}."
+        refuse(abs(u[0] - u0) > 1e-3, begin)
+        moments = f"its mean is {value.mean():.2f} and its standard deviation {value.std():.2f}; they should be near 0 and 1."
+        refuse(abs(value.mean()) > 0.2 or abs(value.std() - 1) > 0.15, moments)
 
 
 def interpolated(spectrum):
@@ -172,17 +138,24 @@ def interpolated(spectrum):
 
 spectra = ((0.419, -1.623), (-14.572, 0.906, 0.0), (0.2, 0.1, -0.1, -0.5), (-0.1, -0.2), (0.3, 0.1), (0.5,))
 
-exercise(
+
+@exercise(
     "14.5",
-    "kaplan_yorke",
     right=interpolated,
     cases=[(torch.tensor(spectrum, dtype=torch.float64),) for spectrum in spectra],
     hint="Where every volume shrinks it is 0; where none does, that of the whole space.",
     tolerance=1e-6,
     slips={
-        "you seem to count on their order; sort them first, largest first.": kaplan_yorke(lambda spectrum: spectrum),
-        "you sort them smallest first; largest first is right.": kaplan_yorke(lambda spectrum: spectrum.sort().values),
-        "you return k alone; add the share of the next direction.": kaplan_yorke(rest=False),
-        "where the first exponent is below 0 every volume shrinks: the dimension is 0.": kaplan_yorke(none=1.0),
+        "you seem to count on their order; sort them first, largest first.": {"order": torch.clone},
+        "you sort them smallest first; largest first is right.": {"order": lambda spectrum: spectrum.sort().values},
+        "you return k alone; add the share of the next direction.": {"rest": False},
+        "where the first exponent is below 0 every volume shrinks: the dimension is 0.": {"none": 1.0},
     },
 )
+def kaplan_yorke(spectrum, order=lambda spectrum: spectrum.sort(descending=True).values, rest=True, none=0.0):
+    ordered = order(spectrum)
+    sums = ordered.cumsum(0)
+    k = int((sums >= -1e-12).sum())
+    if k == len(ordered) or not rest:
+        return float(k)
+    return k + float(sums[k - 1] / ordered[k].abs()) if k else none

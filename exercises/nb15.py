@@ -4,10 +4,28 @@ import math
 
 import torch
 
-from exercises import Wrong, answered, exercise
+from exercises import answered, exercise, refuse, rng
 
 
-def kept(f, d, side):
+def cosine(f, d, side):
+    return torch.cos(math.pi * f * d / side)
+
+
+@exercise(
+    "15.1",
+    right=lambda *given: cosine(*given).square(),
+    cases=[(torch.arange(side // 2 + 1), d, side) for d, side in ((1, 32), (4, 32), (20, 28))],
+    hint="φ is the average of 1 and exp(-2πi f d / side); take |φ|².",
+    slips={
+        "yours is what is left of the amplitude; power is its square.": lambda *given: cosine(*given).abs(),
+        "yours is what is left of the amplitude, with its sign; power is its square.": cosine,
+        "yours is the share that is lost.": lambda *given: 1 - share_left(*given),
+        "yours is for places 2 d apart; they are at 0 and d.": lambda f, d, side: share_left(f, 2 * d, side),
+        "f is in waves per image, not per pixel, so divide by the side.": lambda f, d, side: cosine(f, d, 1).square(),
+        "yours is ½ at every frequency; a wave of length d meets itself again and loses nothing.": lambda f, *given: 0.5 + 0 * f,
+    },
+)
+def share_left(f, d, side):
     """Return |φ|² by a Fourier transform of two edges' average, an impulse at 0 and one at d."""
     impulses = torch.zeros(side, dtype=torch.float64)
     impulses[0] += 0.5
@@ -15,48 +33,24 @@ def kept(f, d, side):
     return torch.fft.rfft(impulses).abs().square()[f]
 
 
-def cosine(f, d, side):
-    return torch.cos(math.pi * f * d / side)
-
-
-exercise(
-    "15.1",
-    "share_left",
-    right=kept,
-    cases=[(torch.arange(side // 2 + 1), d, side) for d, side in ((1, 32), (4, 32), (20, 28))],
-    hint="φ is the average of 1 and exp(-2πi f d / side); take |φ|².",
-    slips={
-        "yours is what is left of the amplitude; power is its square.": lambda *given: cosine(*given).abs(),
-        "yours is what is left of the amplitude, with its sign; power is its square.": cosine,
-        "yours is the share that is lost.": lambda *given: 1 - kept(*given),
-        "yours is for places 2 d apart; they are at 0 and d.": lambda f, d, side: kept(f, 2 * d, side),
-        "f is in waves per image, not per pixel, so divide by the side.": lambda f, d, side: cosine(f, d, 1).square(),
-        "yours is ½ at every frequency; a wave of length d meets itself again and loses nothing.": lambda f, *given: 0.5 + 0 * f,
-    },
-)
-
-images = torch.rand(5, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+images = torch.rand(5, 3, 4, 4, generator=rng(0))
 log_q = torch.tensor([0.3, -1.0, 0.9, -2.0, 0.0])
 
 
-def average(weigh):
-    return lambda log_q, images: (weigh(log_q).reshape(-1, 1, 1, 1) * images).sum(0)
-
-
-exercise(
+@exercise(
     "15.2",
-    "best_output",
-    right=average(lambda log_q: log_q.double().softmax(0)),
     cases=[(log_q, images), (log_q - 900, images)],
     hint="It is the average of the images, weighted by q(z|x_n) and divided by the sum of the weights.",
     slips={
-        "at log q = −900 you divide 0 by 0; subtract the largest, or use softmax.": average(lambda q: q.exp() / q.exp().sum()),
-        "your weights do not add up to 1: divide by their sum.": average(torch.exp),
-        "at log q = −900 all weights are 0; subtract the largest first.": average(lambda q: q.exp() / (q.exp().sum() + 1e-12)),
+        "at log q = −900 you divide 0 by 0; subtract the largest, or use softmax.": {"weigh": lambda q: q.exp() / q.exp().sum()},
+        "your weights do not add up to 1: divide by their sum.": {"weigh": torch.exp},
+        "at log q = −900 all weights are 0; subtract the largest first.": {"weigh": lambda q: q.exp() / (q.exp().sum() + 1e-12)},
         "you take all images alike; those whose posteriors hold z should count more.": lambda log_q, images: images.mean(0),
         "you return the likeliest image; the squared error is least for the average.": lambda log_q, images: images[log_q.argmax()],
     },
 )
+def best_output(log_q, images, weigh=lambda log_q: log_q.softmax(0)):
+    return (weigh(log_q).reshape(-1, 1, 1, 1) * images).sum(0)
 
 
 def gradients(value, inputs, sent=None) -> list[torch.Tensor]:
@@ -71,19 +65,18 @@ def passed(answer):
     def value_and_gradients(z, e, sent):
         inputs = z.requires_grad_(), e.requires_grad_()
         value = answered(answer, *inputs)
-        if getattr(value, "shape", None) != e.shape:
-            raise Wrong(f"the value should be a tensor {tuple(e.shape)}, as e is.")
+        refuse(getattr(value, "shape", None) != e.shape, f"the value should be a tensor {tuple(e.shape)}, as e is.")
         return torch.stack([value, *gradients(value, inputs, sent)])
 
     return value_and_gradients
 
 
-z, e, sent = torch.randn(3, 2, 4, 3, 3, generator=torch.Generator().manual_seed(1))
+z, e, sent = torch.randn(3, 2, 4, 3, 3, generator=rng(1))
 
-exercise(
+
+@exercise(
     "15.3",
-    "straight_through",
-    right=(lambda z, e: z + (e - z).detach(), lambda z, e: e.detach() + z - z.detach()),
+    right=lambda z, e: e.detach() + z - z.detach(),
     cases=[(z, e, sent)],
     view=passed,
     hint="The value is e, the gradient reaches z as it is, and none reaches e.",
@@ -95,6 +88,8 @@ exercise(
         "the gradient arrives at z, but some goes to e as well.": lambda z, e: z + (e - z.detach()),
     },
 )
+def straight_through(z, e):
+    return z + (e - z).detach()
 
 
 def terms_and_gradients(answer):
@@ -103,19 +98,15 @@ def terms_and_gradients(answer):
     def seen(z, e, weight):
         inputs = z.requires_grad_(), e.requires_grad_()
         found = answered(answer, *inputs, weight)
-        if (
-            not isinstance(found, (tuple, list))
-            or len(found) != 2
-            or any(getattr(term, "shape", None) != z.shape[:1] for term in found)
-        ):
-            raise Wrong("return two terms, codebook and commitment, each summed per image: (B,).")
+        pair = isinstance(found, (tuple, list)) and [getattr(term, "shape", None) for term in found] == 2 * [z.shape[:1]]
+        refuse(not pair, "return two terms, codebook and commitment, each summed per image: (B,).")
         return torch.cat([part.flatten() for term in found for part in (term, *gradients(term.sum(), inputs))])
 
     return seen
 
 
-def squares(a, b):
-    return (a - b).square().flatten(1).sum(1)
+def free(x):
+    return x
 
 
 def tripled(x):
@@ -123,32 +114,25 @@ def tripled(x):
     return 3 * x - 2 * x.detach()
 
 
-def pair(e_term=lambda z, e: squares(z.detach(), e), z_term=lambda z, e: squares(z, e.detach()), own=1):
-    return lambda z, e, weight: (e_term(z, e), weight**own * z_term(z, e))
-
-
-exercise(
+@exercise(
     "15.4",
-    "vq_terms",
-    right=pair(),
     cases=[(z, e, weight) for weight in (0.25, 2.0)],
     view=terms_and_gradients,
     hint="The terms are |z − e|² and weight · |z − e|², summed per image; the first moves e by 2 (e − z), the other z.",
     bug={
-        "The codebook term moves the encoder, and the commitment term the codebook.": pair(
-            lambda z, e: squares(z, e.detach()), lambda z, e: squares(z.detach(), e)
+        "The codebook term moves the encoder, and the commitment term the codebook.": (
+            lambda z, e, weight: vq_terms(z, e, weight, free, free, torch.detach, torch.detach)
         )
     },
     slips={
-        "the commitment term should be weight · |z − e|².": pair(own=0),
-        "the codebook term must move e and nothing else: detach z in it.": pair(squares),
-        "the commitment term must move z and nothing else: detach e in it.": pair(z_term=squares),
-        "both terms move both; detach z in the codebook term and e in the commitment term.": pair(squares, squares),
-        "the codebook term's gradient with respect to e is three times too large.": pair(
-            lambda z, e: squares(z.detach(), tripled(e))
-        ),
-        "the commitment term's gradient with respect to z is three times too large.": pair(
-            z_term=lambda z, e: squares(tripled(z), e.detach())
-        ),
+        "the commitment term should be weight · |z − e|².": {"power": 0},
+        "the codebook term must move e and nothing else: detach z in it.": {"z_of": free},
+        "the commitment term must move z and nothing else: detach e in it.": {"e_of": free},
+        "both terms move both; detach z in the codebook term and e in the commitment term.": {"z_of": free, "e_of": free},
+        "the codebook term's gradient with respect to e is three times too large.": {"moves_e": tripled},
+        "the commitment term's gradient with respect to z is three times too large.": {"moves_z": tripled},
     },
 )
+def vq_terms(z, e, weight, z_of=torch.detach, e_of=torch.detach, moves_e=free, moves_z=free, power=1):
+    codebook, commitment = (z_of(z) - moves_e(e)) ** 2, (moves_z(z) - e_of(e)) ** 2
+    return codebook.sum((1, 2, 3)), weight**power * commitment.sum((1, 2, 3))

@@ -129,8 +129,8 @@ def test_a_bug_hunt_that_returns_nothing_misses_its_return(number):
 def test_what_no_slip_explains_is_told_in_general(monkeypatch, slip, told):
     monkeypatch.setattr(exercises, "EXERCISES", {})
     cases = [(torch.tensor([1.0, 2, 3]), torch.zeros(3))]
-    table = {"right": lambda x, y: x * 1, "slips": {"told by the slip's error": lambda x, y: x.reshape(7)}}
-    exercises.exercise("00.9", "same", cases=cases, hint="Hint.", keep=True, typed=True, gradients=True, **table)
+    told_by = {"told by the slip's error": lambda x, y: x.reshape(7)}
+    exercises.exercise("00.9", cases=cases, hint="Hint.", keep=True, typed=True, gradients=True, slips=told_by)(lambda x, y: x * 1)
     assert told in verdict("00.9", lambda x, y: slip(x)).line
 
 
