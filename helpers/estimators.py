@@ -55,8 +55,7 @@ def pathwise_gradient(f: Function, mu: Tensor, logvar: Tensor, eps: Tensor) -> G
     eps: (K, Z), standard normal.  Returns Gradients, (K, Z) each, in units of f per unit of mu or of logvar; no graph is kept.
     Unbiased where |f(z) − f(z')| ≤ C exp(a |z| + a |z'|) |z − z'| for some C and a: kinks are fine. A *jump* of f is not
     seen: for a step function the result is 0, and wrong. At logvar = −100 the result is finite (sigma is 2e-22);
-    at +100 it is wherever f is. Raises ShapeError; ValueError on NaN, infinity, or an f without a gradient.
-    Built in notebook 04.
+    at +100 it is wherever f is. Raises ShapeError; ValueError on NaN, infinity, or an f without a gradient. Built in notebook 04.
     """
     check_parameters(mu, logvar, eps)
     sigma = torch.exp(0.5 * logvar).detach()

@@ -7,7 +7,7 @@ There is no hidden factor: `recon` is −log p(x|z), `kl` is KL(q(z|x) ‖ N(0, 
 from __future__ import annotations
 
 import math
-from numbers import Integral
+from numbers import Integral, Real
 from typing import NamedTuple
 
 import torch
@@ -38,6 +38,13 @@ def check_count(name: str, value: int, least: int = 1) -> None:
     """Raise ValueError unless a number is whole and not below `least`."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise ValueError(f"{name} is {value!r}; it must be a whole number of {least} or more.")
+
+
+def check_number(name: str, value: float, *, zero: bool = False) -> None:
+    """Raise ValueError unless a value is a finite number above 0; `zero` says that 0 will do, too."""
+    number = float(value) if isinstance(value, (Real, Tensor)) and not isinstance(value, bool) else math.nan
+    if not 0 <= number < math.inf or (number == 0 and not zero):
+        raise ValueError(f"{name} is {value!r}; it must be a finite number {'of 0 or more' if zero else 'above 0'}.")
 
 
 def at_least_float32(x: Tensor) -> Tensor:
@@ -84,8 +91,7 @@ def free_bits_kl(mu: Tensor, logvar: Tensor, free: float) -> Tensor:
     ShapeError on shapes that differ, ValueError on a negative floor. Built in notebook 06.
     """
     same_shape(mu=mu, logvar=logvar)
-    if not 0 <= free < math.inf:
-        raise ValueError(f"free is {free}; it is a number of nats and must be 0 or more.")
+    check_number("free", free, zero=True)
     mu, logvar = at_least_float32(mu), at_least_float32(logvar)
     per_latent = 0.5 * (mu.square() + (torch.expm1(logvar) - logvar)).mean(0)  # (Z,)
     return per_latent.clamp(min=free).sum()

@@ -125,7 +125,7 @@ def test_models_that_cannot_be_are_refused():
     with pytest.raises(ShapeError, match=r"\(4, 2\) and \(3,\)"):
         LinearGaussian(W, b[:3], 1.0)
     for sigma in (0.0, -1.0, math.inf, math.nan):
-        with pytest.raises(ValueError, match="standard deviation"):
+        with pytest.raises(ValueError, match="sigma is"):
             LinearGaussian(W, b, sigma)
     with pytest.raises(ValueError, match="finite"):
         LinearGaussian(W * math.nan, b, 1.0)
