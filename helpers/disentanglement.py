@@ -141,12 +141,10 @@ def focus(importance: Tensor) -> tuple[float, Tensor]:
 def importances(codes: Table, factors: Table, *, trees: str = "forest", seed: int = 0) -> tuple[Tensor, Tensor]:
     """Return the importance (Z, K) of each latent for predicting each factor, and the accuracy (K,) on held-out images.
 
-    trees: "boosted", scikit-learn's GradientBoostingClassifier as it comes (Locatello and others 2019): 100 rounds of one tree
-    for each *value*, hence minutes for a factor of 40 values; or "forest", 20 trees grown by entropy that may split on any latent,
-    with half a per cent of the images, or more, in each leaf, so that they do not split noise (random forests are the nonlinear
-    choice of Eastwood & Williams 2018), in seconds. (HistGradientBoosting is fast too, but has no importances.) Two thirds of the
-    images are trained on, as 10,000 of 15,000 there. Importances of a factor sum to 1, or are all 0 where no split helped.
-    Raises ValueError.
+    trees: "boosted", scikit-learn's GradientBoostingClassifier as it comes (Locatello and others 2019), minutes for a factor of
+    40 values; or "forest" (the nonlinear choice of Eastwood & Williams 2018), 20 trees grown by entropy with half a per cent of the
+    images, or more, in each leaf, in seconds. Two thirds of the images are trained on, as 10,000 of 15,000 there. Importances of
+    a factor sum to 1, or are all 0 where no split helped. Raises ValueError.
     """
     mu, numbers = codes_and_values(codes, factors)
     train, test = split_rows(len(mu), seed)
