@@ -162,10 +162,9 @@ def lyapunov_spectrum(
 
     J(z_t) Q_t = Q_{t+1} R_{t+1},     λ_i = 1/(n dt) Σ_t log |R_t|_ii          (Benettin and others 1980; Shimada & Nagashima 1979)
 
-    start: (B, d), independent starts in the basin of one attractor; `skip` steps, with the frame, go by uncounted, so that
-    orbits reach the attractor and frames turn into their directions. every: steps between two QR decompositions.
-    k: how many exponents (default: all d). dt: time of one step. The error is that of a mean over B independent starts (NaN for
-    one). −inf where a direction is lost altogether. Raises ShapeError, ValueError. Built in notebook 14.
+    start: (B, d), independent starts in the basin of one attractor, which they reach in `skip` uncounted steps. every: steps
+    between two QR decompositions. k: how many exponents (default: all d). dt: time of one step. Errors are NaN for one start;
+    exponents −inf where a direction is lost. Raises ShapeError, ValueError. Built in notebook 14.
     """
     z = states(start)
     k = z.shape[1] if k is None else k
@@ -218,10 +217,9 @@ def fixed_points(step: Step, starts: Tensor, *, rounds: int = 30, reach: float =
 
     z ← z − (J(z) − I)⁻¹ (step(z) − z)
 
-    Stable or not makes no difference to Newton. Steps longer than `reach` are cut to it. A point counts when |step(z) − z| is
-    below 1e-9; two that lie closer than 1e-5 count once. What no start leads to is not found: the sum of `index`
-    helps to notice. K may be 0.
-    Raises ShapeError, ValueError. Built in notebook 14.
+    Steps longer than `reach` are cut to it. A point counts when |step(z) − z| is below 1e-9; two that lie closer than 1e-5 count
+    once. What no start leads to is not found (the sum of `index` helps to notice). K may be 0. Raises ShapeError, ValueError.
+    Built in notebook 14.
     """
     z = states(starts)
     check_count("rounds", rounds)
@@ -250,9 +248,8 @@ def fixed_points(step: Step, starts: Tensor, *, rounds: int = 30, reach: float =
 def tabulated(step: Step, extent: tuple[float, float, float, float], side: int) -> Step:
     """Return a fast approximation of a map of the plane: its values on a grid of side², joined by cubic splines.
 
-    extent: (left, right, bottom, top). The error falls with the fourth power of the spacing, where the map is smooth; points
-    beyond the border are answered as the nearest point of the border. One evaluation costs well under a
-    microsecond, whatever the map costs. Compare it with the map before you rely on it. Raises ValueError.
+    extent: (left, right, bottom, top); points beyond it are answered as the nearest point of the border. The error falls with the
+    fourth power of the spacing, where the map is smooth: compare it with the map before you rely on it. Raises ValueError.
     """
     left, right, bottom, top = extent
     check_count("side", side, 4)
@@ -334,9 +331,8 @@ def occupied(boxes: np.ndarray) -> int:
 def box_dimension(points: Tensor, sizes: Sequence[float] | Tensor) -> Dimension:
     """Return the box-counting dimension of a set from points (N, d) of it: the slope of log N(size) against log(1 / size).
 
-    The least-squares line over the sides given, three or more: say which, since the answer depends on them. Boxes must hold
-    several points each, on average, or N runs into the number of points and the slope falls to 0: raises ValueError where
-    the smallest boxes hold fewer than four on average. (Falconer 2014, chapter 2.) Built in notebook 14.
+    The least-squares line over the sides given, three or more: the answer depends on them. Raises ValueError where the smallest
+    boxes hold fewer than four points on average: the slope would fall to 0. (Falconer 2014, chapter 2.) Built in notebook 14.
     """
     counts, sizes = box_counts(points, sizes), torch.as_tensor(sizes, dtype=torch.float64).reshape(-1)
     if len(sizes.unique()) < 3:
@@ -352,8 +348,8 @@ def chaotic_uniform(n: int, size: Sequence[int] | int, generator: torch.Generato
 
     u = (2/π) arcsin √x,          x ← 4 x (1 − x)          (Ulam & von Neumann 1947)
 
-    Computed through the logistic map, since the tent map itself dies in floating point. Starts are drawn from the generator; all
-    the rest follows from them. x is kept at or below 1 − 2⁻⁵³, from where it would fall to 0 for good. Raises ValueError.
+    Computed through the logistic map, since the tent map itself dies in floating point; x is kept at or below 1 − 2⁻⁵³, from
+    where it would fall to 0. Raises ValueError.
     """
     check_count("n", n)
     shape = np.atleast_1d(size).tolist()

@@ -136,8 +136,7 @@ def gaussian_frechet(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -
 
     ‖mean1 − mean2‖² + tr(cov1) + tr(cov2) − 2 tr((cov1 cov2)^½)          (Dowson & Landau 1982; Heusel et al. 2017)
 
-    mean: (F,); cov: (F, F), symmetric. The last trace is the sum of the singular values of cov2^½ cov1^½, because
-    (cov1^½ cov2 cov1^½) has the eigenvalues of cov1 cov2: no complex root is taken, and singular covariances are welcome.
+    mean: (F,); cov: (F, F), symmetric, also singular. The last trace is the sum of the singular values of cov2^½ cov1^½.
     Raises ShapeError, and ValueError on NaN, infinity or a negative variance. Built in notebook 12.
     """
     same_shape(mean1=mean1, mean2=mean2)
@@ -248,8 +247,7 @@ def frechet_distance(images: Tensor, reference: Tensor, features: str = "cifar10
 def frechet_to(reference: Tensor) -> Callable[[Tensor], float]:
     """Return a function that gives the squared Fréchet distance of features (N, F) to reference features (M, F).
 
-    The reference's root is taken once, and the overlap is Σ √λ of root · cov · root: for bootstraps and curves, where the same
-    reference is met hundreds of times. Agrees with `gaussian_frechet` to about seven digits. Built in notebook 12.
+    The reference's root is taken once, for bootstraps and curves. Agrees with `gaussian_frechet` to about seven digits.
     """
     (mean, cov), network = moments(reference), getattr(reference, "network", "")
     half = root(cov)
@@ -279,8 +277,8 @@ def frechet_at_infinity(images: Tensor, reference: Tensor, features: str = "cifa
     d²(N) ≈ d²(∞) + c / N          (Chong & Forsyth 2020)
 
     Fitted by least squares, weighted by N, over eight sizes, even in 1 / N, from a fifth of the images to all; smaller sizes
-    are averages over disjoint parts. The reference keeps its size, so the bias that is due to it stays. Needs ten images a
-    feature dimension; with fewer, the terms in 1 / N² show. Otherwise as `frechet_distance`. Built in notebook 12.
+    are averages over disjoint parts. The bias that is due to the reference stays. Needs ten images a feature dimension.
+    Otherwise as `frechet_distance`. Built in notebook 12.
     """
     here, there = feature_pair(images, reference, features)
     if len(here) < 10 * here.shape[1]:
@@ -388,11 +386,9 @@ def path_ssim(frames: Tensor) -> Tensor:
 def bootstrap(statistic: Callable[[Tensor], float], sample: Tensor, *, times: int = 100, seed: int = 0) -> Interval:
     """Return a statistic of a sample (N, …) with a normal 95 % bootstrap interval, value ± 1.96 · error          (Efron 1979).
 
-    error: the statistic's standard deviation over `times` samples of N rows drawn from the N with replacement. The interval is
-    for the statistic *at this N*. bias: the mean over those samples minus the value; a Fréchet distance's is about what N images
-    rather than infinitely many have already added to it, so quantiles of the resampled values would be no interval for it.
-    (Where the true distance is near 0, its error is overstated, by a factor of two or more.) Raises ShapeError, ValueError.
-    Built in notebook 12.
+    error: the statistic's standard deviation over `times` samples of N rows drawn from the N with replacement; the interval is
+    for the statistic *at this N*. bias: the mean over those samples minus the value; quantiles of the resampled values would be
+    no interval for a Fréchet distance, whose bias is large. Raises ShapeError, ValueError. Built in notebook 12.
     """
     if len(sample) < 2:
         raise ShapeError(f"a bootstrap needs two rows or more; there are {len(sample)}.")

@@ -90,9 +90,8 @@ def lerp(a: Tensor, b: Tensor, t: float | Sequence[float] | Tensor) -> Tensor:
 
     z(t) = (1 − t) a + t b          |z(t)|² = (1 − t)² |a|² + t² |b|² + 2 t (1 − t) |a| |b| cos ω
 
-    a, b: (..., Z), one end or a batch of them; t: a number, or (T,); 0 is a and 1 is b, to the last bit, and beyond them the
-    line goes on. Returns (..., Z), or (T, ..., Z), in a's type. Raises ShapeError, and ValueError on NaN or infinity.
-    Built in notebook 08.
+    a, b: (..., Z); t: a number, or (T,); 0 is a and 1 is b, to the last bit. Returns (..., Z), or (T, ..., Z), in a's type.
+    Raises ShapeError, and ValueError on NaN or infinity. Built in notebook 08.
     """
     (start, stop), t = checked_ends(a, b), broadcast_steps(a, t)
     return ((1 - t) * start + t * stop).to(a.dtype)
@@ -118,13 +117,11 @@ def slerp(a: Tensor, b: Tensor, t: float | Sequence[float] | Tensor) -> Tensor:
 
     z(t) = r(t) (sin((1 − t) ω) u + sin(t ω) v) / sin ω          r(t) = (1 − t) |a| + t |b|, u = a / |a|, v = b / |b|
 
-    The direction turns by equal angles in equal times (Shoemake 1985); the radius goes evenly from |a| to |b|. (White 2016 applies
-    the weights to a and b themselves: the same where |a| = |b|, but beyond both radii where they differ and ω is wide.)
+    The direction turns by equal angles in equal times (Shoemake 1985); the radius goes evenly from |a| to |b| (not in White 2016).
     Where ω < 1e-7 the weights are their limits, 1 − t and t.
 
-    a, b: (..., Z), none at the origin; t: a number, or (T,). Returns (..., Z), or (T, ..., Z), in a's type. Raises ShapeError;
-    ValueError on NaN, infinity, a point at the origin, or points opposite each other (within 1e-5 rad), between which
-    there is no one shortest arc. Built in notebook 08.
+    a, b: (..., Z); t: a number, or (T,). Returns (..., Z), or (T, ..., Z), in a's type. Raises ShapeError; ValueError on NaN,
+    infinity, a point at the origin, or points opposite each other (within 1e-5 rad). Built in notebook 08.
     """
     omega, (start, stop), t = angle(a, b)[..., None], checked_ends(a, b), broadcast_steps(a, t)
     if (torch.pi - omega < 1e-5).any():

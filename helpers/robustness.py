@@ -1,9 +1,8 @@
 """How far codes and reconstructions move when images do: a model and images go in, distances per image come out.
 
-Perturbations are drawn (`noise_stability`, `corrupted`) or chosen (`maximum_damage`, `targeted_attack`: projected gradient within
-a budget, in [0, 1]). `gains` predicts both from the model's Jacobians. `separation`, `robust_radius`, `image_loss` and
-`copied_share` measure posteriors, sampled reconstructions and generalization. Distances are squared, summed over latents or
-pixels, and never averaged over them.
+Perturbations are drawn (`noise_stability`, `corrupted`) or chosen (`maximum_damage`, `targeted_attack`); `gains` predicts both.
+`separation`, `robust_radius`, `image_loss` and `copied_share` measure posteriors, sampled reconstructions and generalization.
+Distances are squared, and summed over latents or pixels.
 Images are (N, C, H, W), uint8 or in [0, 1]; models work on whatever device they are on; results are float32 on the CPU.
 """
 
@@ -108,9 +107,8 @@ def noise_stability(
 
     x̃ = x + σ ε, ε ~ N(0, I)          latent: mean over draws of ‖E(x̃) − E(x)‖²          recon: … of ‖D(E(x̃)) − D(E(x))‖²
 
-    E is the encoder (mu of a VAE), D the decoder: no noise of the model's own enters. x̃ is not clipped, since clipped noise is not
-    centred and moves codes far more (`corrupted` clips). Every σ gets the same ε, so that curves are smooth. images: N of 2 or
-    more; sigmas: (S,), 0 or more; generator: on the CPU. Raises ShapeError, ValueError. Built in notebook 13.
+    E is the encoder (mu of a VAE), D the decoder. x̃ is not clipped, since clipped noise is not centred (`corrupted` clips). Every σ
+    gets the same ε. images: N of 2 or more; sigmas: (S,), 0 or more. Raises ShapeError, ValueError. Built in notebook 13.
     """
     x, row = floats(model, images), torch.as_tensor(sigmas, dtype=torch.float32).reshape(-1)
     if not len(row) or not row.isfinite().all() or (row < 0).any():
@@ -241,10 +239,9 @@ def projected_gradient(
 
     x̃ ← P(x̃ + α_k · steepest(∇ score)), α_k = ε (1 − k / steps)          (Madry and others 2018, with a falling step)
 
-    from `restarts` random starts; the best image ever visited counts, x itself included, so a score never falls. (The gradient
-    of "how far from x" vanishes *at* x, hence random starts.) score: (N, C, H, W) → (N,), each from its own image only.
-    Projected gradient finds a lower bound of the worst case, not the worst case. Raises ValueError, also on a score that
-    is NaN. Built in notebook 13.
+    from `restarts` random starts (at x itself the gradient of a distance from x vanishes); the best image ever visited counts, x
+    included. score: (N, C, H, W) → (N,), each from its own image only. The result is a lower bound of the worst case.
+    Raises ValueError, also on a score that is NaN. Built in notebook 13.
     """
     check_number("epsilon", epsilon, zero=True)
     check_count("steps", steps)
@@ -400,9 +397,8 @@ def noisy_output(model: LatentModel, x: Tensor, generator: torch.Generator) -> m
 def copied_share(samples: Tensor, train: Tensor, held_out: Tensor) -> float:
     """Return the share of samples nearer to some training image than to any held-out one: ½ where nothing is copied.
 
-    train, held_out: equally many images of the same kind, (N, C, H, W); samples: (n, C, H, W). A fresh draw of the same data
-    has no reason to prefer either. (The idea of the test of Meehan, Chaudhuri & Dasgupta 2020, in its simplest form.) Ties
-    count half. Raises ShapeError, ValueError. Built in notebook 13.
+    train, held_out: equally many images of the same kind, (N, C, H, W); samples: (n, C, H, W). Ties count half. (After Meehan,
+    Chaudhuri & Dasgupta 2020.) Raises ShapeError, ValueError. Built in notebook 13.
     """
     same_shape(train=train, held_out=held_out)
     same_shape(samples=samples[:1], train=train[:1])

@@ -1,11 +1,10 @@
-"""The bounds against quadrature, SciPy and torch.distributions."""
+"""The bounds against SciPy and torch.distributions."""
 
 import math
 
 import pytest
 import torch
-from scipy.integrate import quad
-from scipy.stats import multivariate_normal, norm
+from scipy.stats import multivariate_normal
 from torch.distributions import MultivariateNormal, kl_divergence
 
 from helpers import objective
@@ -48,20 +47,6 @@ def test_weights_of_zero_and_nan():
     bad = torch.tensor([[math.nan, 1.0], [0.0, 1.0]])
     for bound in (iwae_bound, elbo_from_log_weights):
         assert bound(bad).isnan().tolist() == [True, False]
-
-
-def test_evidence_and_posterior_are_the_integrals_that_define_them():
-    m, x = LinearGaussian(torch.tensor([[1.5]], dtype=torch.float64), torch.tensor([0.3], dtype=torch.float64), 0.6), 1.1
-
-    def joint(z):
-        return norm.pdf(x, 1.5 * z + 0.3, 0.6) * norm.pdf(z)
-
-    evidence, first, second = (quad(lambda z, n=n: z**n * joint(z), -10, 10, epsabs=1e-13)[0] for n in range(3))
-    rows = torch.tensor([[x]], dtype=torch.float64)
-    mean, covariance = m.posterior(rows)
-    assert m.log_evidence(rows).item() == pytest.approx(math.log(evidence), abs=1e-9)
-    assert mean.item() == pytest.approx(first / evidence, abs=1e-9)
-    assert covariance.item() == pytest.approx(second / evidence - (first / evidence) ** 2, abs=1e-9)
 
 
 def test_evidence_is_scipys_and_bayes_rule_holds_at_any_z():

@@ -32,9 +32,6 @@ def rotated(codes: torch.Tensor, angle: float) -> torch.Tensor:
     return codes
 
 
-# ---- pieces against oracles
-
-
 def test_mutual_information_is_scikit_learns():
     a, b = factors_of(500), torch.cat([factors_of(500, (7, 3), 5), factors_of(500)[:, :1]], 1)
     found = dis.mutual_information(a, b)
@@ -129,9 +126,6 @@ def test_sap_by_the_machine_tells_two_values_apart_and_names_a_majority_at_least
     assert 0.4 < found.per_factor[0] < 0.6
 
 
-# ---- codes with known answers
-
-
 def test_a_perfect_code_gets_a_perfect_score():
     factors = factors_of()
     found = dis.scores(torch.cat([factors, noise(3000, 2)], 1), factors)
@@ -161,13 +155,6 @@ def test_duplicates_cost_the_gaps_and_completeness_but_not_disentanglement():
     assert dis.factorvae_score(twice, factors).score > 0.99
 
 
-def test_a_latent_that_serves_two_factors_costs_disentanglement_but_not_the_gap():
-    factors = factors_of()
-    merged = torch.stack([factors[:, 0] * 6 + factors[:, 2], factors[:, 1], noise(3000, 1)[:, 0]], 1)  # 24 values in one latent
-    assert dis.mig(merged, factors).score > 0.9
-    assert dis.dci(merged, factors).disentanglement < 0.8
-
-
 @pytest.mark.parametrize("score", ["MIG", "disentanglement", "completeness", "FactorVAE"])
 def test_a_turn_of_an_eighth_costs_every_score(score):
     factors = factors_of(4000, (6, 6))
@@ -190,39 +177,24 @@ def test_a_constant_latent_counts_for_nothing_and_constant_codes_score_nothing()
     assert dis.factorvae_score(dead, factors).active.sum() == 0
 
 
-# ---- use
-
-
 def test_results_are_the_same_for_the_same_seed_and_for_arrays():
     factors = factors_of(900)
     codes = factors @ noise(3, 4) + noise(900, 4)
-    assert dis.scores(codes, factors, seed=3) == dis.scores(codes.numpy(), factors.numpy(), seed=3)
-    assert dis.scores(codes.double().requires_grad_(), factors.long(), seed=3) == dis.scores(codes, factors, seed=3)
+    found = dis.scores(codes, factors, seed=3)
+    assert found == dis.scores(codes.numpy(), factors.numpy(), seed=3, three=dis.dci(codes, factors, seed=3))
     votes = [dis.factorvae_score(codes, factors, seed=seed).votes for seed in (3, 3, 4)]
     assert torch.equal(votes[0], votes[1]) and not torch.equal(votes[0], votes[2])
-    before = codes.clone()
-    dis.scores(codes, factors)
-    assert torch.equal(codes, before)
     coarse = codes.bfloat16()  # what a model gives under autocast
     assert dis.mig(coarse, factors).score == dis.mig(coarse.float(), factors).score
 
 
-def test_trees_that_are_known_are_not_grown_again(monkeypatch):
-    factors, codes = factors_of(900), noise(900, 4)
-    three, wanted = dis.dci(codes, factors), dis.scores(codes, factors)
-    monkeypatch.setattr(dis, "dci", None)
-    assert dis.scores(codes, factors, three=three) == wanted
-
-
 @pytest.mark.parametrize("trees", ["forest", "boosted"])
-def test_a_value_that_only_the_held_out_pictures_have_is_survived(trees):
+def test_a_value_that_only_the_held_out_images_have_is_survived(trees):
     rare = torch.zeros(60, 1)
     rare[dis.split_rows(60, 0)[1][0]] = 1
     found = dis.dci(noise(60, 2), torch.cat([rare, factors_of(60, (2,))], 1), trees=trees)
     assert found.importance[:, 0].sum() == 0 and found.accuracy[0] == 19 / 20
 
-
-# ---- bad input
 
 EVERY = pytest.mark.parametrize("score", [dis.mig, dis.dci, dis.sap, dis.factorvae_score, dis.scores])
 

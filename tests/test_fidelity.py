@@ -85,9 +85,6 @@ def test_features_are_the_last_layer_but_one_and_batches_do_not_matter():
     assert torch.allclose(fidelity.features_of(network, x[:3]), features[:3], atol=1e-6)
 
 
-# Metrics of features, against torchmetrics and torch-fidelity given the same features, and against known answers
-
-
 def clouds(n=400, m=300, size=12):
     x = torch.randn(n, size, generator=torch.Generator().manual_seed(0))
     y = torch.randn(m, size, generator=torch.Generator().manual_seed(1))
@@ -139,16 +136,11 @@ def test_the_inception_score_has_its_known_values():
     assert with_zeros == pytest.approx(mixed, abs=0.01)
 
 
-def test_features_metrics_agree_with_torch_fidelity():
+def test_precision_recall_and_the_inception_score_agree_with_torch_fidelity():
     pytest.importorskip("torch_fidelity")
-    from torch_fidelity import metric_fid, metric_isc, metric_kid, metric_prc
+    from torch_fidelity import metric_isc, metric_prc
 
     x, y = clouds()
-    theirs = metric_fid.fid_statistics_to_metric(*map(metric_fid.fid_features_to_statistics, (x, y)), False)
-    assert fidelity.frechet_distance(x, y).value == pytest.approx(theirs["frechet_inception_distance"], rel=1e-6)
-    parts, cubic = (x[:300].double().numpy(), y.double().numpy()), {"degree": 3, "gamma": None, "coef0": 1}
-    theirs = metric_kid.kernel_mmd(*parts, kid_kernel="poly", **{f"kid_kernel_poly_{key}": value for key, value in cubic.items()})
-    assert fidelity.kernel_mmd(x[:300], y).item() == pytest.approx(theirs, rel=1e-9)
     theirs = metric_prc.calculate_precision_recall_full(x.double(), y.double(), 3)
     assert fidelity.precision_recall(x, y)[:2] == pytest.approx(theirs)
     theirs = metric_isc.isc_features_to_metric(logits(), 10, shuffle=False)
@@ -198,9 +190,6 @@ def test_a_path_that_stands_still_and_one_that_jumps():
     x = noise(2, 1, 16, 16)
     found = fidelity.path_ssim(x[[0, 0, 0, 1]])
     assert found.shape == (3,) and torch.allclose(found[:2], torch.ones(2), atol=1e-5) and found[2] < 0.5
-
-
-# Bad input
 
 
 def test_constant_features():

@@ -34,8 +34,8 @@ def test_gaussian_picks_have_the_codes_moments():
 
 def test_nearest_distance_is_the_root_mean_square_to_the_nearest():
     reference = torch.stack([torch.zeros(1, 4, 4), torch.ones(1, 4, 4)])
-    pictures = torch.stack([torch.full((1, 4, 4), v) for v in (0.0, 0.1, 0.7)])
-    assert torch.allclose(latent.nearest_distance(pictures, reference), torch.tensor([0.0, 0.1, 0.3]), atol=1e-3)
+    images = torch.stack([torch.full((1, 4, 4), v) for v in (0.0, 0.1, 0.7)])
+    assert torch.allclose(latent.nearest_distance(images, reference), torch.tensor([0.0, 0.1, 0.3]), atol=1e-3)
     assert torch.allclose(latent.nearest_distance((255 * reference).byte(), reference), torch.zeros(2), atol=1e-3)
 
 
@@ -43,12 +43,9 @@ def test_glitch_rate_counts_planted_glitches():
     reference = torch.rand(50, 1, 6, 6, generator=rng())
     faithful = (reference + 0.02 * torch.randn(50, 1, 6, 6, generator=rng(1))).clamp(0, 1)
     line = latent.glitch_line(faithful, reference)
-    assert latent.glitch_rate(faithful, reference, line) == pytest.approx(0.06, abs=0.021)  # 5 % of 50, to the picture
+    assert latent.glitch_rate(faithful, reference, line) == pytest.approx(0.06, abs=0.021)  # 5 % of 50, to the image
     mixed = torch.cat([reference[:30], 1 - reference[:10]])
     assert latent.glitch_rate(mixed, reference, line) == pytest.approx(0.25)
-
-
-# ---- paths
 
 
 def test_paths_put_the_steps_first_and_keep_the_type():
@@ -101,9 +98,6 @@ def test_a_corner_grid_is_bilinear():
     assert torch.allclose(grid[[0, 0, -1, -1], [0, -1, 0, -1]], corners)
     wanted = torch.nn.functional.interpolate(corners.T.reshape(1, 3, 2, 2), size=(side, side), mode="bilinear", align_corners=True)
     assert torch.allclose(grid, wanted[0].permute(1, 2, 0), atol=1e-6)
-
-
-# ---- regions
 
 
 def test_temperature_and_shell_have_the_promised_radii():
@@ -174,14 +168,11 @@ def test_a_region_of_an_attribute_has_its_members_moments():
     assert torch.allclose(torch.cov(z.T), 0.75 * torch.cov(crowd.T) + 0.25 * torch.cov(few.mu.T), atol=0.03)
 
 
-# ---- directions
-
-
 def test_a_difference_vector_is_the_difference_of_means_for_codes_and_for_bytes():
-    pictures = torch.randint(0, 256, (30, 3, 4, 4), generator=rng()).to(torch.uint8)
+    images = torch.randint(0, 256, (30, 3, 4, 4), generator=rng()).to(torch.uint8)
     has = torch.arange(30) % 3 == 0
-    found = latent.attribute_direction(pictures, has)
-    assert torch.allclose(found, (pictures[has].double().mean(0) - pictures[~has].double().mean(0)).float() / 255, atol=1e-6)
+    found = latent.attribute_direction(images, has)
+    assert torch.allclose(found, (images[has].double().mean(0) - images[~has].double().mean(0)).float() / 255, atol=1e-6)
 
 
 def test_partial_directions_are_scikit_learns_and_free_of_what_goes_along():

@@ -1,11 +1,9 @@
-"""The loss against torch.distributions, quadrature and autograd."""
+"""The loss against torch.distributions and autograd."""
 
 import math
 
 import pytest
 import torch
-from scipy.integrate import quad
-from scipy.stats import norm
 from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 
 from helpers import objective
@@ -21,15 +19,6 @@ def test_gaussian_kl_is_that_of_torch_distributions():
         Independent(Normal(mu, torch.exp(0.5 * logvar)), 1), Independent(Normal(torch.zeros(5), torch.ones(5)), 1)
     )
     assert torch.allclose(objective.gaussian_kl(mu, logvar), oracle, rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize(("mu", "logvar"), [(0.0, 0.0), (1.5, -2.0), (-3.0, 1.0)])
-def test_gaussian_kl_is_the_integral_that_defines_it(mu, logvar):
-    sigma = math.exp(logvar / 2)
-    q = norm(mu, sigma)
-    integral = quad(lambda z: q.pdf(z) * (q.logpdf(z) - norm.logpdf(z)), mu - 12 * sigma, mu + 12 * sigma)[0]
-    found = objective.gaussian_kl(torch.tensor([[mu]], dtype=torch.float64), torch.tensor([[logvar]], dtype=torch.float64))
-    assert found.item() == pytest.approx(integral, abs=1e-8)
 
 
 def test_gaussian_kl_keeps_its_digits_near_the_prior():

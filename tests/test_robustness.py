@@ -37,9 +37,6 @@ VAE = build(ModelConfig("vae", "fc", (1, 8, 8), latent=3, widths=(16,)), seed=2)
 CONV = build(ModelConfig("vae", "conv", (2, 8, 8), latent=4, widths=(6, 8)), seed=4).eval()
 
 
-# ---- averages
-
-
 def test_the_interval_is_scipys():
     values = torch.randn(3, 40, generator=seeded(5)).double()
     found = robustness.mean_interval(values)
@@ -52,9 +49,6 @@ def test_the_spread_is_the_mean_over_all_pairs():
     flat = points.flatten(1).double()
     pairs = torch.pdist(flat).square().mean()
     assert robustness.spread(points) == pytest.approx(pairs.item(), rel=1e-6)
-
-
-# ---- noise and Jacobians
 
 
 def test_noise_on_a_linear_encoder_follows_the_frobenius_norm_exactly():
@@ -94,9 +88,6 @@ def test_gains_are_the_norms_of_the_whole_jacobian():
         assert torch.allclose(gain.worst, torch.linalg.matrix_norm(J, 2).square(), rtol=1e-4)
 
 
-# ---- projections
-
-
 @pytest.mark.parametrize("norm", robustness.NORMS)
 @pytest.mark.parametrize("epsilon", [0.0, 0.1, 0.5, 10.0])
 def test_a_projection_is_allowed_and_leaves_allowed_images_alone(epsilon, norm):
@@ -113,9 +104,6 @@ def test_a_step_is_shrunk_first_and_clipped_then():
     x, proposal = torch.zeros(1, 1, 1, 2), torch.tensor([[[[-3.0, 4.0]]]])
     assert torch.allclose(robustness.projected(proposal, x, 0.5, "l2"), torch.tensor([[[[0.0, 0.4]]]]))
     assert torch.allclose(robustness.projected(proposal, x, 0.5, "linf"), torch.tensor([[[[0.0, 0.5]]]]))
-
-
-# ---- attacks
 
 
 def test_the_best_l2_attack_on_a_linear_encoder_is_its_top_singular_vector():
@@ -178,9 +166,6 @@ def test_attacks_are_seeded_and_a_budget_of_zero_changes_nothing():
     assert not kept.distance.any()  # it was there already, and the untouched image counts as a candidate
 
 
-# ---- posteriors
-
-
 def test_separation_is_symmetric_and_the_kl_of_the_module():
     a, b = grey(6, 1, 8, 8), grey(6, 1, 8, 8, seed=26)
     found = robustness.separation(VAE, a, b)
@@ -201,11 +186,8 @@ def test_the_robust_radius_is_the_median_of_a_known_distance():
     assert found.mean().item() == pytest.approx((z[0].sigmoid() - z[1].sigmoid()).abs().median().item(), rel=0.03)
 
 
-# ---- generalization
-
-
 @pytest.mark.parametrize("model", [VAE, CONV])
-def test_the_loss_of_pictures_averages_to_evaluate(model):
+def test_the_loss_of_images_averages_to_evaluate(model):
     x = grey(60, *model.config.shape)
     found = robustness.image_loss(model, x, seeded(29), draws=50)
     whole = evaluate(model, x)
@@ -227,7 +209,7 @@ def test_copies_are_told_from_fresh_draws():
 
 
 @pytest.mark.parametrize("kind", sorted(robustness.CORRUPTIONS))
-def test_corruptions_change_pictures_seededly_and_nothing_at_amount_zero(kind):
+def test_corruptions_change_images_seededly_and_nothing_at_amount_zero(kind):
     x = torch.rand(5, 3, 12, 12, generator=seeded(35))
     amount = {"shift": 2, "rotation": 20, "occlusion": 4, "blur": 1.0}.get(kind, 0.3)
     first, second = (robustness.corrupted(x, kind, amount, seeded(36)) for _ in range(2))
@@ -267,9 +249,6 @@ def test_corruptions_do_what_their_unit_says_to_every_image_by_itself():
     assert (robustness.corrupted(two, "occlusion", 30, seeded()) == 0.5).all()  # both wider than the image
 
 
-# ---- bad input
-
-
 GOOD, GREY = grey(3, 1, 8, 8), grey(2, 1, 6, 6)
 NAN = GOOD.clone()
 NAN[0, 0, 0, 0] = torch.nan
@@ -290,7 +269,7 @@ CALLS = {
     [(NAN, "NaN"), (GOOD + 1, r"\[0, 1\]"), (255 * GOOD, "x / 255"), (GOOD - 1, r"\[0, 1\]"),
      (GOOD[0], r"must be \(N, 1, 8, 8\)"), (GOOD[:0], "1 or more"), (grey(3, 1, 9, 9), r"must be \(N, 1, 8, 8\)")],
 )  # fmt: skip
-def test_pictures_that_cannot_be_are_refused(call, images, told):
+def test_images_that_cannot_be_are_refused(call, images, told):
     with pytest.raises(ValueError, match=told):
         call(images)
 
