@@ -203,9 +203,8 @@ def sap(codes: Table, factors: Table, *, by: str = "svm", seed: int = 0) -> SAP:
     SAP = mean over k of (S_(1)k − S_(2)k)          (Kumar, Sattigeri & Balakrishnan 2018, section 3)
 
     by: "svm", S is the held-out accuracy of a linear support vector machine on one latent, C = 0.01, classes weighted to balance
-    (Locatello and others 2019); or "line", S is the squared correlation, the paper's choice for factors that are quantities. The
-    machine sees the latent as it is, so its result changes with the latent's scale; the line's does not. A constant latent has
-    S = 0 by the line, and by the machine the share of whichever value it names. Raises ValueError. Built in notebook 11.
+    (Locatello and others 2019), which changes with the latent's scale; or "line", S is the squared correlation, the paper's choice
+    for factors that are quantities, 0 for a constant latent. Raises ValueError. Built in notebook 11.
     """
     mu, numbers = codes_and_values(codes, factors)
     if by == "line":

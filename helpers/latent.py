@@ -13,7 +13,7 @@ from torch import Tensor
 
 from helpers import models
 from helpers.data import Dataset, to_float
-from helpers.objective import ShapeError, check_number, covariance_root, gaussian_kl, same_shape
+from helpers.objective import ShapeError, check_number, covariance_root, kl_terms, same_shape
 from helpers.pretrained import Codes
 
 
@@ -157,10 +157,9 @@ def kl_per_latent(mu: Tensor, logvar: Tensor) -> Tensor:
     mu, logvar: (N, Z), the posteriors of N images. It says how much a latent is used, not what for. Raises ShapeError. Built in
     notebook 10.
     """
-    same_shape(mu=mu, logvar=logvar)
     if mu.ndim != 2 or not len(mu):
-        raise ShapeError(f"mu and logvar must be (N, Z) with at least one image, but they are {tuple(mu.shape)}.")
-    return gaussian_kl(mu.reshape(-1, 1), logvar.reshape(-1, 1)).reshape(mu.shape).mean(0)
+        raise ShapeError(f"mu and logvar must be (N, Z) with at least one image, but mu is {tuple(mu.shape)}.")
+    return kl_terms(mu, logvar).mean(0)
 
 
 def ranked_by_kl(mu: Tensor, logvar: Tensor) -> Tensor:

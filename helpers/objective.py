@@ -52,18 +52,22 @@ def at_least_float32(x: Tensor) -> Tensor:
     return x.float() if x.dtype.itemsize < 4 else x
 
 
+def kl_terms(mu: Tensor, logvar: Tensor) -> Tensor:
+    """Return ½ (mu² + exp(logvar) − 1 − logvar), each latent's KL to N(0, 1), (B, Z); expm1 keeps the digits near logvar 0."""
+    same_shape(mu=mu, logvar=logvar)
+    mu, logvar = at_least_float32(mu), at_least_float32(logvar)
+    return 0.5 * (mu.square() + (torch.expm1(logvar) - logvar))
+
+
 def gaussian_kl(mu: Tensor, logvar: Tensor) -> Tensor:
     """Return KL(N(mu, exp(logvar)) ‖ N(0, I)) per image, in nats.
 
     ½ Σ_z (mu² + exp(logvar) − 1 − logvar)          (Kingma & Welling 2014, appendix B)
 
-    mu, logvar: (B, Z). Returns (B,), never negative: the part in logvar goes through expm1, which keeps its digits where
-    logvar is close to 0. NaN in gives NaN out. Float32 ends at logvar 88, beyond which the value is inf; float64 goes on to
-    709. Raises ShapeError on shapes that differ. Built in notebooks 03 and 05.
+    mu, logvar: (B, Z). Returns (B,), never negative. NaN in gives NaN out; float32 ends at logvar 88, beyond which the value is
+    inf, float64 at 709. Raises ShapeError on shapes that differ. Built in notebooks 03 and 05.
     """
-    same_shape(mu=mu, logvar=logvar)
-    mu, logvar = at_least_float32(mu), at_least_float32(logvar)
-    return 0.5 * (mu.square() + (torch.expm1(logvar) - logvar)).flatten(1).sum(1)
+    return kl_terms(mu, logvar).flatten(1).sum(1)
 
 
 def active_units(mu: Tensor) -> Tensor:
@@ -90,11 +94,8 @@ def free_bits_kl(mu: Tensor, logvar: Tensor, free: float) -> Tensor:
     under the floor gets no gradient. It is no KL divergence: report `gaussian_kl` beside it. NaN in gives NaN out. Raises
     ShapeError on shapes that differ, ValueError on a negative floor. Built in notebook 06.
     """
-    same_shape(mu=mu, logvar=logvar)
     check_number("free", free, zero=True)
-    mu, logvar = at_least_float32(mu), at_least_float32(logvar)
-    per_latent = 0.5 * (mu.square() + (torch.expm1(logvar) - logvar)).mean(0)  # (Z,)
-    return per_latent.clamp(min=free).sum()
+    return kl_terms(mu, logvar).mean(0).clamp(min=free).sum()
 
 
 def bernoulli_nll(x: Tensor, x_logits: Tensor) -> Tensor:
