@@ -145,16 +145,6 @@ def test_noise_gets_nothing():
     assert abs(dis.factorvae_score(codes, factors).score - 1 / 3) < 0.05  # chance
 
 
-def test_duplicates_cost_the_gaps_and_completeness_but_not_disentanglement():
-    factors = factors_of()
-    twice = torch.cat([factors, factors], 1)
-    assert abs(dis.mig(twice, factors).score) < 1e-9 and abs(dis.sap(twice, factors).score) < 1e-9
-    three = dis.dci(twice, factors)
-    assert three.disentanglement > 0.97 and three.informativeness > 0.97
-    assert three.completeness < 0.75  # the forest shares a factor between its two latents: 1 - log 2 / log 6 = 0.61
-    assert dis.factorvae_score(twice, factors).score > 0.99
-
-
 @pytest.mark.parametrize("score", ["MIG", "disentanglement", "completeness", "FactorVAE"])
 def test_a_turn_of_an_eighth_costs_every_score(score):
     factors = factors_of(4000, (6, 6))

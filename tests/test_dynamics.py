@@ -45,7 +45,7 @@ def test_runge_kutta_follows_scipys_solution():
 
 
 def test_orbit_starts_where_it_is_told():
-    found = dynamics.orbit(dynamics.logistic, torch.tensor([[0.2]], dtype=torch.float64), 3)
+    found = dynamics.orbit(dynamics.logistic, torch.tensor([[0.2]], dtype=torch.float64), np.int64(3))
     assert found.flatten().tolist() == pytest.approx([0.2, 0.64, 0.9216])
     assert torch.equal(dynamics.orbit(dynamics.logistic, torch.tensor([[0.2]], dtype=torch.float64), 2, skip=1), found[1:])
 
@@ -186,6 +186,11 @@ def test_chaotic_normal_is_normal_at_every_step(step):
     eps = dynamics.chaotic_normal(41, 20_000, rng(3))[step]
     assert stats.kstest(eps.numpy(), "norm").statistic * 20_000**0.5 < 2.7
     assert eps.abs().max() < 5.7
+
+
+def test_chaotic_noise_never_dies():
+    eps = dynamics.chaotic_normal(20_000, 50, rng(5))
+    assert eps.isfinite().all() and eps[-1000:].std(0).min() > 0.8
 
 
 START = torch.full((2, 2), 0.1)
