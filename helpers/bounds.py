@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.distributions import LowRankMultivariateNormal
 
-from helpers.objective import ShapeError, at_least_float32, same_shape
+from helpers.objective import ShapeError, at_least_float32, check_number, same_shape
 
 
 def check_log_weights(log_weights: Tensor) -> Tensor:
@@ -64,8 +64,7 @@ class LinearGaussian:
             raise ShapeError(f"W must be (P, Z) and b (P,), but they are {tuple(self.W.shape)} and {tuple(self.b.shape)}.")
         if not (self.W.isfinite().all() and self.b.isfinite().all()):
             raise ValueError("W and b must be finite; one of them holds NaN or infinity.")
-        if not 0 < self.sigma < math.inf:
-            raise ValueError(f"sigma is {self.sigma}; it is a standard deviation and must be positive and finite.")
+        check_number("sigma", self.sigma)
 
     def rows(self, x: Tensor) -> Tensor:
         """Return x, once it has shape (B, P)."""

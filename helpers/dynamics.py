@@ -13,7 +13,6 @@ import functools
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -21,10 +20,9 @@ import torch
 from scipy import ndimage
 from scipy.spatial import cKDTree
 from torch import Tensor
-from torch.autograd import forward_ad
 
 from helpers.models import LatentModel, device_of, mean_code
-from helpers.objective import ShapeError, check_count
+from helpers.objective import ShapeError, check_count, check_number
 
 Step = Callable[[Tensor], Tensor]
 
@@ -43,9 +41,6 @@ def check_bounded(z: Tensor, at: int) -> Tensor:
     if not z.isfinite().all():
         raise ValueError(f"an orbit left for infinity (or became NaN) by step {at}: start elsewhere, or take shorter steps.")
     return z
-
-
-# ---- Known systems ----------------------------------------------------------------------------------------------------------
 
 
 def logistic(x: Tensor, r: float | Tensor = 4.0) -> Tensor:
@@ -78,8 +73,7 @@ def lorenz(z: Tensor) -> Tensor:
 
 def runge_kutta(field: Step, dt: float) -> Step:
     """Return the map that follows dz/dt = field(z) for a time dt: one classical Runge–Kutta step, of error O(dt⁵)."""
-    if not 0 < dt < math.inf:
-        raise ValueError(f"dt is {dt!r}; it must be a positive number.")
+    check_number("dt", dt)
 
     def step(z: Tensor) -> Tensor:
         k1 = field(z)
@@ -111,9 +105,6 @@ def reconstruction_map(model: LatentModel, *, double: bool = True) -> Step:
     return step
 
 
-# ---- Orbits and exponents ---------------------------------------------------------------------------------------------------
-
-
 @torch.no_grad()
 def orbit(step: Step, start: Tensor, n: int, *, skip: int = 0) -> Tensor:
     """Return n states of the orbits of `start` (B, d), (n, B, d): the start itself first, or its image after `skip` steps.
@@ -134,9 +125,9 @@ def orbit(step: Step, start: Tensor, n: int, *, skip: int = 0) -> Tensor:
 @functools.cache
 def quiet_forward_mode() -> None:
     """Let torch load its forward derivatives, once: that makes it warn about another part of torch."""
-    with warnings.catch_warnings(), forward_ad.dual_level():
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*torch.jit.script.*")
-        forward_ad.unpack_dual(torch.sigmoid(forward_ad.make_dual(torch.ones(1), torch.ones(1))))
+        torch.func.jvp(torch.sigmoid, (torch.ones(1),), (torch.ones(1),))
 
 
 def push(step: Step, z: Tensor, frame: Tensor) -> tuple[Tensor, Tensor]:
@@ -145,10 +136,8 @@ def push(step: Step, z: Tensor, frame: Tensor) -> tuple[Tensor, Tensor]:
     copies = z[:, None].expand(B, k, d).reshape(B * k, d).clone()
     along = frame.mT.reshape(B * k, d).clone()  # forward derivatives refuse memory that is used twice
     quiet_forward_mode()
-    with forward_ad.dual_level():
-        moved = forward_ad.unpack_dual(step(forward_ad.make_dual(copies, along)))
-    still = torch.zeros_like(moved.primal) if moved.tangent is None else moved.tangent  # None: the map does not depend on z
-    return moved.primal.view(B, k, d)[:, 0], still.view(B, k, d).mT
+    moved, along = torch.func.jvp(step, (copies,), (along,))[:2]
+    return moved.view(B, k, d)[:, 0], along.view(B, k, d).mT
 
 
 def jacobian(step: Step, z: Tensor) -> Tensor:
@@ -173,10 +162,9 @@ def lyapunov_spectrum(
 
     J(z_t) Q_t = Q_{t+1} R_{t+1},     λ_i = 1/(n dt) Σ_t log |R_t|_ii          (Benettin and others 1980; Shimada & Nagashima 1979)
 
-    start: (B, d), independent starts in the basin of one attractor; `skip` steps, with the frame, go by uncounted, so that
-    orbits reach the attractor and frames turn into their directions. every: steps between two QR decompositions.
-    k: how many exponents (default: all d). dt: time of one step. The error is that of a mean over B independent starts (NaN for
-    one). −inf where a direction is lost altogether. Raises ShapeError, ValueError. Built in notebook 14.
+    start: (B, d), independent starts in the basin of one attractor, which they reach in `skip` uncounted steps. every: steps
+    between two QR decompositions. k: how many exponents (default: all d). dt: time of one step. Errors are NaN for one start;
+    exponents −inf where a direction is lost. Raises ShapeError, ValueError. Built in notebook 14.
     """
     z = states(start)
     k = z.shape[1] if k is None else k
@@ -184,8 +172,7 @@ def lyapunov_spectrum(
         check_count(name, value, least)
     if k > z.shape[1] or n % every:
         raise ValueError(f"k = {k} must not exceed the {z.shape[1]} dimensions, and n = {n} be a multiple of every = {every}.")
-    if not 0 < dt < math.inf:
-        raise ValueError(f"dt is {dt!r}; it must be a positive number.")
+    check_number("dt", dt)
     frame = torch.eye(z.shape[1], dtype=torch.float64)[:, :k].expand(len(z), -1, -1)
     total = torch.zeros(len(z), k, dtype=torch.float64)
     for at in range(1, skip + n + 1):
@@ -198,9 +185,6 @@ def lyapunov_spectrum(
     each = total / (n * dt)
     error = each.std(0) / len(z) ** 0.5 if len(z) > 1 else torch.full((k,), torch.nan, dtype=torch.float64)
     return Spectrum(each.mean(0), error, each)
-
-
-# ---- Fixed points and basins ------------------------------------------------------------------------------------------------
 
 
 class FixedPoints(NamedTuple):
@@ -233,15 +217,13 @@ def fixed_points(step: Step, starts: Tensor, *, rounds: int = 30, reach: float =
 
     z ← z − (J(z) − I)⁻¹ (step(z) − z)
 
-    Stable or not makes no difference to Newton. Steps longer than `reach` are cut to it. A point counts when |step(z) − z| is
-    below 1e-9; two that lie closer than 1e-5 count once. What no start leads to is not found: the sum of `index`
-    helps to notice. K may be 0.
-    Raises ShapeError, ValueError. Built in notebook 14.
+    Steps longer than `reach` are cut to it. A point counts when |step(z) − z| is below 1e-9; two that lie closer than 1e-5 count
+    once. What no start leads to is not found (the sum of `index` helps to notice). K may be 0. Raises ShapeError, ValueError.
+    Built in notebook 14.
     """
     z = states(starts)
     check_count("rounds", rounds)
-    if not reach > 0:
-        raise ValueError(f"reach is {reach!r}; it must be positive.")
+    check_number("reach", reach)
     eye = torch.eye(z.shape[1], dtype=torch.float64)
     converged = []
     for _ in range(rounds):
@@ -266,9 +248,8 @@ def fixed_points(step: Step, starts: Tensor, *, rounds: int = 30, reach: float =
 def tabulated(step: Step, extent: tuple[float, float, float, float], side: int) -> Step:
     """Return a fast approximation of a map of the plane: its values on a grid of side², joined by cubic splines.
 
-    extent: (left, right, bottom, top). The error falls with the fourth power of the spacing, where the map is smooth; points
-    beyond the border are answered as the nearest point of the border. One evaluation costs well under a
-    microsecond, whatever the map costs. Compare it with the map before you rely on it. Raises ValueError.
+    extent: (left, right, bottom, top); points beyond it are answered as the nearest point of the border. The error falls with the
+    fourth power of the spacing, where the map is smooth: compare it with the map before you rely on it. Raises ValueError.
     """
     left, right, bottom, top = extent
     check_count("side", side, 4)
@@ -322,16 +303,12 @@ def settle(step: Step, starts: Tensor, sinks: Tensor, *, n: int, radius: float) 
     return Basins(sink, steps)
 
 
-# ---- Dimension --------------------------------------------------------------------------------------------------------------
-
-
 class Dimension(NamedTuple):
-    """The slope of log N against log 1/size, the box sides, the counts N that it was fitted to, and its worst miss in log N."""
+    """The slope of log N against log 1/size, the box sides, and the counts N that it was fitted to."""
 
     value: float
     sizes: Tensor
     counts: Tensor
-    miss: float
 
 
 def box_counts(points: Tensor, sizes: Sequence[float] | Tensor) -> Tensor:
@@ -339,39 +316,31 @@ def box_counts(points: Tensor, sizes: Sequence[float] | Tensor) -> Tensor:
     points, sizes = states(points, "the points"), torch.as_tensor(sizes, dtype=torch.float64).reshape(-1)
     if not len(sizes) or not sizes.isfinite().all() or (sizes <= 0).any():
         raise ValueError(f"box sides must be one or more positive numbers, not {sizes.tolist()}.")
-    return torch.tensor([occupied((points / size).floor()) for size in sizes.tolist()])
+    return torch.tensor([occupied((points / size).floor().long().numpy()) for size in sizes.tolist()])
 
 
-def occupied(boxes: Tensor) -> int:
+def occupied(boxes: np.ndarray) -> int:
     """Return how many different rows there are in whole numbers (N, d)."""
-    boxes = (boxes - boxes.amin(0)).long()
-    widths = (boxes.amax(0) + 1).tolist()
+    boxes = boxes - boxes.min(0)
+    widths = [int(width) for width in boxes.max(0) + 1]
     if math.prod(widths) >= 2**62:  # no room for one number a box
-        return len(torch.unique(boxes, dim=0))
-    key = torch.zeros(len(boxes), dtype=torch.long)
-    for axis, width in enumerate(widths):
-        key = key * width + boxes[:, axis]
-    return len(np.unique(key.numpy()))
+        return len(np.unique(boxes, axis=0))
+    return len(np.unique(np.ravel_multi_index(tuple(boxes.T), widths)))
 
 
 def box_dimension(points: Tensor, sizes: Sequence[float] | Tensor) -> Dimension:
     """Return the box-counting dimension of a set from points (N, d) of it: the slope of log N(size) against log(1 / size).
 
-    The least-squares line over the sides given, three or more: say which, since the answer depends on them. Boxes must hold
-    several points each, on average, or N runs into the number of points and the slope falls to 0: raises ValueError where
-    the smallest boxes hold fewer than four on average. (Falconer 2014, chapter 2.) Built in notebook 14.
+    The least-squares line over the sides given, three or more: the answer depends on them. Raises ValueError where the smallest
+    boxes hold fewer than four points on average: the slope would fall to 0. (Falconer 2014, chapter 2.) Built in notebook 14.
     """
     counts, sizes = box_counts(points, sizes), torch.as_tensor(sizes, dtype=torch.float64).reshape(-1)
     if len(sizes.unique()) < 3:
         raise ValueError(f"a slope needs three or more different box sides; there are {len(sizes.unique())}.")
     if counts.max() * 4 > len(points):
         raise ValueError(f"{int(counts.max())} boxes are too many for {len(points)} points: take larger boxes, or more points.")
-    x, y = -sizes.log().numpy(), counts.double().log().numpy()
-    slope, offset = np.polyfit(x, y, 1)
-    return Dimension(float(slope), sizes, counts, float(np.abs(y - slope * x - offset).max()))
-
-
-# ---- Chaotic noise ----------------------------------------------------------------------------------------------------------
+    slope, _ = np.polyfit(-sizes.log().numpy(), counts.double().log().numpy(), 1)
+    return Dimension(float(slope), sizes, counts)
 
 
 def chaotic_uniform(n: int, size: Sequence[int] | int, generator: torch.Generator) -> Tensor:
@@ -379,11 +348,11 @@ def chaotic_uniform(n: int, size: Sequence[int] | int, generator: torch.Generato
 
     u = (2/π) arcsin √x,          x ← 4 x (1 − x)          (Ulam & von Neumann 1947)
 
-    Computed through the logistic map, since the tent map itself dies in floating point. Starts are drawn from the generator; all
-    the rest follows from them. x is kept at or below 1 − 2⁻⁵³, from where it would fall to 0 for good. Raises ValueError.
+    Computed through the logistic map, since the tent map itself dies in floating point; x is kept at or below 1 − 2⁻⁵³, from
+    where it would fall to 0. Raises ValueError.
     """
     check_count("n", n)
-    shape = (int(size),) if isinstance(size, Integral) else tuple(size)  # type: ignore[arg-type]
+    shape = np.atleast_1d(size).tolist()
     for part in shape:
         check_count("a size", part)
     u0 = torch.rand(shape, generator=generator, dtype=torch.float64).clamp(1e-8, 1 - 1e-8)

@@ -53,10 +53,8 @@ def pathwise_gradient(f: Function, mu: Tensor, logvar: Tensor, eps: Tensor) -> G
 
     f: z (K, Z) → (K,), every value from its own row alone, differentiable by autograd.  mu, logvar: (Z,), finite.
     eps: (K, Z), standard normal.  Returns Gradients, (K, Z) each, in units of f per unit of mu or of logvar; no graph is kept.
-    Unbiased where |f(z) − f(z')| ≤ C exp(a |z| + a |z'|) |z − z'| for some C and a: kinks are fine. A *jump* of f is not
-    seen: for a step function the result is 0, and wrong. At logvar = −100 the result is finite (sigma is 2e-22);
-    at +100 it is wherever f is. Raises ShapeError; ValueError on NaN, infinity, or an f without a gradient.
-    Built in notebook 04.
+    Unbiased for continuous f, kinks included; a *jump* of f is not seen: for a step function the result is 0, and wrong.
+    Raises ShapeError; ValueError on NaN, infinity, or an f without a gradient. Built in notebook 04.
     """
     check_parameters(mu, logvar, eps)
     sigma = torch.exp(0.5 * logvar).detach()
@@ -80,8 +78,7 @@ def score_gradient(f: Function, mu: Tensor, logvar: Tensor, eps: Tensor, baselin
     f: z (K, Z) → (K,); only its values are used, so it may jump, count, or be a black box.  mu, logvar: (Z,), finite.
     eps: (K, Z), standard normal.  baseline: a number, or (K,); it leaves the mean as it is only if a sample's baseline does
     not depend on that sample's own eps.  Returns Gradients, (K, Z) each, in units of f per unit of mu or of logvar.
-    Unbiased wherever E |f| is finite around (mu, logvar). The part for mu grows like 1 / sigma: at logvar = −100 it is
-    finite, and useless. Raises ShapeError; ValueError on NaN or infinity. Built in notebook 04.
+    The part for mu grows like 1 / sigma. Raises ShapeError; ValueError on NaN or infinity. Built in notebook 04.
     """
     check_parameters(mu, logvar, eps)
     sigma = torch.exp(0.5 * logvar)

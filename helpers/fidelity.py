@@ -7,11 +7,11 @@ result: numbers from different networks cannot be compared. `bootstrap` puts an 
 
 from __future__ import annotations
 
-import statistics
 import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
@@ -46,9 +46,9 @@ class FewImagesWarning(UserWarning):
     """There are fewer images than feature dimensions, so that a covariance is singular and a Fréchet distance far too large."""
 
 
-def both_sizes(images: tuple[int, int]) -> str:
-    """Return words for how many images two sets have."""
-    return f"{images[0]:,} against {images[1]:,} images"
+def described(value: str, features: str, images: tuple[int, int]) -> str:
+    """Return a value in words: the network that it belongs to, and how many images there were."""
+    return f"{value} in the features of {features} ({images[0]:,} against {images[1]:,} images)"
 
 
 class Distance(NamedTuple):
@@ -59,7 +59,7 @@ class Distance(NamedTuple):
     images: tuple[int, int]
 
     def __repr__(self) -> str:
-        return f"{self.value:.2f} in the features of {self.features} ({both_sizes(self.images)})"
+        return described(f"{self.value:.2f}", self.features, self.images)
 
 
 class KernelDistance(NamedTuple):
@@ -71,8 +71,7 @@ class KernelDistance(NamedTuple):
     images: tuple[int, int]
 
     def __repr__(self) -> str:
-        value = f"{self.value:.4f} ± {self.std:.4f} (std of subsets)"
-        return f"{value} in the features of {self.features} ({both_sizes(self.images)})"
+        return described(f"{self.value:.4f} ± {self.std:.4f} (std of subsets)", self.features, self.images)
 
 
 class Coverage(NamedTuple):
@@ -84,20 +83,18 @@ class Coverage(NamedTuple):
     images: tuple[int, int]
 
     def __repr__(self) -> str:
-        value = f"precision {self.precision:.3f}, recall {self.recall:.3f}"
-        return f"{value} in the features of {self.features} ({both_sizes(self.images)})"
+        return described(f"precision {self.precision:.3f}, recall {self.recall:.3f}", self.features, self.images)
 
 
 class ClassScore(NamedTuple):
-    """An Inception-style score, its standard deviation over splits, the classifier, and how many images there were."""
+    """An Inception-style score, its standard deviation over splits, and how many images there were."""
 
     value: float
     std: float
-    features: str
     images: int
 
     def __repr__(self) -> str:
-        return f"{self.value:.2f} ± {self.std:.2f} (std of splits) by the classes of {self.features} ({self.images:,} images)"
+        return f"{self.value:.2f} ± {self.std:.2f} (std of splits, {self.images:,} images)"
 
 
 class Interval(NamedTuple):
@@ -111,9 +108,6 @@ class Interval(NamedTuple):
 
     def __repr__(self) -> str:
         return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
-
-
-# One set of images, by frequency
 
 
 def radial_power(images: Tensor) -> Tensor:
@@ -137,16 +131,12 @@ def radial_power(images: Tensor) -> Tensor:
     return torch.zeros(side // 2 + 1).index_add_(0, ring.flatten(), power.flatten())
 
 
-# Gaussians, in closed form
-
-
 def gaussian_frechet(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -> Tensor:
     """Return the squared Fréchet distance between N(mean1, cov1) and N(mean2, cov2), a float64 scalar.
 
     ‖mean1 − mean2‖² + tr(cov1) + tr(cov2) − 2 tr((cov1 cov2)^½)          (Dowson & Landau 1982; Heusel et al. 2017)
 
-    mean: (F,); cov: (F, F), symmetric. The last trace is the sum of the singular values of cov2^½ cov1^½, because
-    (cov1^½ cov2 cov1^½) has the eigenvalues of cov1 cov2: no complex root is taken, and singular covariances are welcome.
+    mean: (F,); cov: (F, F), symmetric, also singular. The last trace is the sum of the singular values of cov2^½ cov1^½.
     Raises ShapeError, and ValueError on NaN, infinity or a negative variance. Built in notebook 12.
     """
     same_shape(mean1=mean1, mean2=mean2)
@@ -173,9 +163,6 @@ def moments(features: Tensor) -> tuple[Tensor, Tensor]:
     """Return mean (F,) and covariance (F, F; N − 1 below the line) of features (N, F), N ≥ 2, in float64."""
     features = features.double()
     return features.mean(0), torch.cov(features.T).reshape(features.shape[1], features.shape[1])
-
-
-# Images become features
 
 
 def finite(values: Tensor, what: str) -> Tensor:
@@ -222,10 +209,9 @@ def feature_network(features: str) -> FeatureNetwork:
     return network
 
 
-def feature_pair(images: Tensor, reference: Tensor | None, features: str, least: int = 2) -> tuple[Tensor, Tensor]:
-    """Return the features (N, F), (M, F) of images and of their reference; None stands for the shipped features of real images."""
-    here = to_features(images, features)
-    there = pretrained.reference(features) if reference is None else to_features(reference, features)
+def feature_pair(images: Tensor, reference: Tensor, features: str, least: int = 2) -> tuple[Tensor, Tensor]:
+    """Return the features (N, F), (M, F) of images and of their reference."""
+    here, there = to_features(images, features), to_features(reference, features)
     if here.shape[1] != there.shape[1]:
         raise ShapeError(f"the features have {here.shape[1]} and {there.shape[1]} dimensions: they come from different networks.")
     if len(here) < least or len(there) < least:
@@ -235,17 +221,14 @@ def feature_pair(images: Tensor, reference: Tensor | None, features: str, least:
     return here, there
 
 
-# Two sets of images
-
-
-def frechet_distance(images: Tensor, reference: Tensor | None = None, features: str = "cifar10_features") -> Distance:
+def frechet_distance(images: Tensor, reference: Tensor, features: str = "cifar10_features") -> Distance:
     """Return the squared Fréchet distance between two sets of images in a named network's features.
 
     The formula is FID's (`gaussian_frechet`). Unless the features are Inception's the number is not an FID: it is comparable only
     with others from the same network, and from about as many images, because few images make it larger (by about c / N).
-    images, reference: (N, C, H, W), uint8 or in [0, 1], or their features (N, F) from `to_features`; reference None: the real
-    held-out images whose features ship with the network. Warns (FewImagesWarning) when a set has fewer images than the
-    features have dimensions. A generator of one image only has covariance 0 and a finite distance; such a reference is refused.
+    images, reference: (N, C, H, W), uint8 or in [0, 1], or their features (N, F): from `to_features`, or those of real images
+    that ship with a network (`pretrained.reference`). Warns (FewImagesWarning) when a set has fewer images than the features
+    have dimensions. A generator of one image only has covariance 0 and a finite distance; such a reference is refused.
     Raises ShapeError, ValueError. Built in notebook 12; first used in notebook 07.
     """
     here, there = feature_pair(images, reference, features)
@@ -264,8 +247,7 @@ def frechet_distance(images: Tensor, reference: Tensor | None = None, features: 
 def frechet_to(reference: Tensor) -> Callable[[Tensor], float]:
     """Return a function that gives the squared Fréchet distance of features (N, F) to reference features (M, F).
 
-    The reference's root is taken once, and the overlap is Σ √λ of root · cov · root: for bootstraps and curves, where the same
-    reference is met hundreds of times. Agrees with `gaussian_frechet` to about seven digits. Built in notebook 12.
+    The reference's root is taken once, for bootstraps and curves. Agrees with `gaussian_frechet` to about seven digits.
     """
     (mean, cov), network = moments(reference), getattr(reference, "network", "")
     half = root(cov)
@@ -289,14 +271,14 @@ class Extrapolation(NamedTuple):
     values: tuple[float, ...]
 
 
-def frechet_at_infinity(images: Tensor, reference: Tensor | None = None, features: str = "cifar10_features") -> Extrapolation:
+def frechet_at_infinity(images: Tensor, reference: Tensor, features: str = "cifar10_features") -> Extrapolation:
     """Return the squared Fréchet distance extrapolated to infinitely many images: the intercept of a line in 1 / N.
 
     d²(N) ≈ d²(∞) + c / N          (Chong & Forsyth 2020)
 
     Fitted by least squares, weighted by N, over eight sizes, even in 1 / N, from a fifth of the images to all; smaller sizes
-    are averages over disjoint parts. The reference keeps its size, so the bias that is due to it stays. Needs ten images a
-    feature dimension; with fewer, the terms in 1 / N² show. Otherwise as `frechet_distance`. Built in notebook 12.
+    are averages over disjoint parts. The bias that is due to the reference stays. Needs ten images a feature dimension.
+    Otherwise as `frechet_distance`. Built in notebook 12.
     """
     here, there = feature_pair(images, reference, features)
     if len(here) < 10 * here.shape[1]:
@@ -308,10 +290,9 @@ def frechet_at_infinity(images: Tensor, reference: Tensor | None = None, feature
     for size in sizes:
         parts = [distance(here[part]) for part in order.split(size) if len(part) == size]
         values.append(sum(parts) / len(parts))
-    weight = torch.tensor([size * (len(here) // size) for size in sizes], dtype=torch.float64).sqrt()
-    line = torch.stack([weight, weight / torch.tensor(sizes, dtype=torch.float64)], 1)
-    found = torch.linalg.lstsq(line, (weight * torch.tensor(values, dtype=torch.float64))[:, None]).solution
-    return Extrapolation(found[0].item(), features, tuple(sizes), tuple(values))
+    weights = [(size * (len(here) // size)) ** 0.5 for size in sizes]
+    _, intercept = np.polyfit([1 / size for size in sizes], values, 1, w=weights)
+    return Extrapolation(float(intercept), features, tuple(sizes), tuple(values))
 
 
 def cubic_kernel(x: Tensor, y: Tensor) -> Tensor:
@@ -332,13 +313,7 @@ def kernel_mmd(x: Tensor, y: Tensor) -> Tensor:
     return within[0] + within[1] - 2 * cubic_kernel(x, y).mean()
 
 
-def kernel_distance(
-    images: Tensor,
-    reference: Tensor | None = None,
-    features: str = "cifar10_features",
-    *,
-    subsets: int = 100,
-) -> KernelDistance:
+def kernel_distance(images: Tensor, reference: Tensor, features: str = "cifar10_features", *, subsets: int = 100) -> KernelDistance:
     """Return the kernel distance between two sets of images: KID's formula, in a named network's features.
 
     The mean and the standard deviation of `kernel_mmd` over `subsets` pairs of random subsets of 1,000 images each, drawn
@@ -365,7 +340,7 @@ def share_in_balls(points: Tensor, centres: Tensor, radii: Tensor) -> float:
     return torch.cat(inside).double().mean().item()
 
 
-def precision_recall(images: Tensor, reference: Tensor | None = None, features: str = "cifar10_features") -> Coverage:
+def precision_recall(images: Tensor, reference: Tensor, features: str = "cifar10_features") -> Coverage:
     """Return precision and recall of images against real ones, in a named network's features.
 
     precision: the share of the images that lie in the union of balls around the reference images; recall: the share of the
@@ -378,39 +353,24 @@ def precision_recall(images: Tensor, reference: Tensor | None = None, features: 
     return Coverage(precision, recall, features, (len(here), len(there)))
 
 
-# One set of images
-
-
-def class_probabilities(images: Tensor, features: str = "cifar10_features") -> Tensor:
-    """Return p(y|x), (N, classes), of images by a named classifier. Raises ValueError where the network knows no classes."""
-    network = feature_network(features)
-    if network.config.task != "classes":
-        raise ValueError(f"{features} tells no classes apart, so there is no p(y|x) to score; use cifar10_features, say.")
-    checked_images(images, network.config.shape)
-    with torch.no_grad():
-        return torch.cat([network(x).cpu() for x in in_batches(network, images)]).softmax(1)
-
-
-def inception_score(images: Tensor, features: str = "cifar10_features") -> ClassScore:
-    """Return the Inception Score's formula, in the classes of a named classifier: from 1 to the number of classes.
+def inception_score(probabilities: Tensor) -> ClassScore:
+    """Return the Inception Score's formula of a classifier's p(y|x), from 1 to the number of classes.
 
     exp(mean KL(p(y|x) ‖ p(y))), with p(y) the mean of p(y|x)          (Salimans et al. 2016)
 
     The mean and standard deviation over ten parts of the shuffled images, as published scores are.
-    images: (N, C, H, W), uint8 or in [0, 1]; or probabilities (N, K) that you bring, whose rows sum to 1. The score knows no real
-    images. Raises ValueError; ShapeError when there are fewer than ten images. Built in notebook 12.
+    probabilities: (N, K), one row an image, each of sum 1. The score knows no real images. Raises ValueError; ShapeError
+    when there are fewer than ten images. Built in notebook 12.
     """
-    given = images.ndim == 2
-    p = (finite(images, "the probabilities") if given else class_probabilities(images, features)).double()
+    p = finite(probabilities, "the probabilities").double()
+    if p.ndim != 2 or len(p) < 10:
+        raise ShapeError(f"the score is taken over ten parts of probabilities (N, K), N of 10 or more, not {tuple(p.shape)}.")
     if (p < 0).any() or ((p.sum(1) - 1).abs() > 1e-3).any():
         raise ValueError("these rows are no probabilities: entries must be 0 or more and sum to 1. Logits need a softmax.")
-    if len(p) < 10:
-        raise ShapeError(f"the score is taken over ten parts of the images, so it needs ten images or more, not {len(p)}.")
     p = p[torch.randperm(len(p), generator=torch.Generator().manual_seed(0))]
     parts = [p[i * len(p) // 10 : (i + 1) * len(p) // 10] for i in range(10)]
     values = torch.stack([torch.xlogy(q, q / q.mean(0)).nan_to_num(0).sum(1).mean().exp() for q in parts])
-    classifier = "given probabilities" if given else features
-    return ClassScore(values.mean().item(), values.std(correction=0).item(), classifier, len(p))
+    return ClassScore(values.mean().item(), values.std(correction=0).item(), len(p))
 
 
 def path_ssim(frames: Tensor) -> Tensor:
@@ -426,11 +386,9 @@ def path_ssim(frames: Tensor) -> Tensor:
 def bootstrap(statistic: Callable[[Tensor], float], sample: Tensor, *, times: int = 100, seed: int = 0) -> Interval:
     """Return a statistic of a sample (N, …) with a normal 95 % bootstrap interval, value ± 1.96 · error          (Efron 1979).
 
-    error: the statistic's standard deviation over `times` samples of N rows drawn from the N with replacement. The interval is
-    for the statistic *at this N*. bias: the mean over those samples minus the value; a Fréchet distance's is about what N images
-    rather than infinitely many have already added to it, so quantiles of the resampled values would be no interval for it.
-    (Where the true distance is near 0, its error is overstated, by a factor of two or more.) Raises ShapeError, ValueError.
-    Built in notebook 12.
+    error: the statistic's standard deviation over `times` samples of N rows drawn from the N with replacement; the interval is
+    for the statistic *at this N*. bias: the mean over those samples minus the value; quantiles of the resampled values would be
+    no interval for a Fréchet distance, whose bias is large. Raises ShapeError, ValueError. Built in notebook 12.
     """
     if len(sample) < 2:
         raise ShapeError(f"a bootstrap needs two rows or more; there are {len(sample)}.")
@@ -439,5 +397,4 @@ def bootstrap(statistic: Callable[[Tensor], float], sample: Tensor, *, times: in
     draws = (torch.randint(len(sample), (len(sample),), generator=generator) for _ in range(times))
     values = torch.tensor([float(statistic(sample[rows])) for rows in draws], dtype=torch.float64)
     value, error = float(statistic(sample)), values.std().item()
-    reach = statistics.NormalDist().inv_cdf(0.975) * error
-    return Interval(value, value - reach, value + reach, error, values.mean().item() - value)
+    return Interval(value, value - 1.96 * error, value + 1.96 * error, error, values.mean().item() - value)

@@ -1,12 +1,11 @@
 """Points in latent space: ways to pick them, paths between them, and a measure of whether what they decode to resembles anything.
 
-Codes (N, Z) go in, points (n, Z) come out; pictures go in, distances to the nearest real picture come out.
+Codes (N, Z) go in, points (n, Z) come out; images go in, distances to the nearest real image come out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from numbers import Real
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from helpers import models
 from helpers.data import Dataset, to_float
-from helpers.objective import ShapeError, covariance_root, gaussian_kl, same_shape
+from helpers.objective import ShapeError, check_number, covariance_root, kl_terms, same_shape
 from helpers.pretrained import Codes
 
 
@@ -29,48 +28,48 @@ def prior_samples(n: int, size: int, generator: torch.Generator) -> Tensor:
     return torch.randn(n, size, generator=generator)
 
 
-def nearest_distance(pictures: Tensor, reference: Tensor) -> Tensor:
-    """Return how far each picture (n, C, H, W) is from the nearest reference picture (N, C, H, W), (n,).
+def nearest_distance(images: Tensor, reference: Tensor) -> Tensor:
+    """Return how far each image (n, C, H, W) is from the nearest reference image (N, C, H, W), (n,).
 
     The distance is the root mean square over pixels in [0, 1]: 0 is a copy, and 0.1 an error of a tenth of the range in the
     typical pixel. Built in notebook 01.
     """
-    a, b = to_float(pictures).flatten(1), to_float(reference).flatten(1)
+    a, b = to_float(images).flatten(1), to_float(reference).flatten(1)
     return torch.cdist(a, b).min(1).values / a.shape[1] ** 0.5
 
 
 def glitch_line(reconstructions: Tensor, reference: Tensor) -> float:
-    """Return the distance to the nearest reference picture that 95 % of the reconstructions of held-out pictures stay below.
+    """Return the distance to the nearest reference image that 95 % of the reconstructions of held-out images stay below.
 
-    A picture further from everything real than that counts as a glitch: a faithful decoder makes 5 % of them, by definition.
+    An image further from everything real than that counts as a glitch: a faithful decoder makes 5 % of them, by definition.
     """
     return nearest_distance(reconstructions, reference).quantile(0.95).item()
 
 
-def glitch_rate(pictures: Tensor, reference: Tensor, line: float) -> float:
-    """Return the share of pictures (n, C, H, W) that lie further than `line` from every reference picture."""
-    return (nearest_distance(pictures, reference) > line).float().mean().item()
+def glitch_rate(images: Tensor, reference: Tensor, line: float) -> float:
+    """Return the share of images (n, C, H, W) that lie further than `line` from every reference image."""
+    return (nearest_distance(images, reference) > line).float().mean().item()
 
 
 def gaussian_samples(codes: Tensor, n: int, generator: torch.Generator) -> Tensor:
     """Return n points (n, Z) from the normal distribution with the mean and covariance of codes (N, Z).
 
-    1e-6 is added to the variances, so that a latent that is the same everywhere does no harm. Raises ShapeError on another shape,
-    and ValueError on NaN or a single code. Built in notebook 05.
+    1e-6 is added to the variances, for latents that are the same everywhere. Raises ShapeError on another shape, and ValueError
+    on NaN or a single code. Built in notebook 05.
     """
     if codes.ndim != 2:
-        raise ShapeError(f"codes must be (N, Z), one row a picture, but they are {tuple(codes.shape)}.")
+        raise ShapeError(f"codes must be (N, Z), one row an image, but they are {tuple(codes.shape)}.")
     if len(codes) < 2 or not codes.isfinite().all():
         raise ValueError("a normal distribution is fitted to two or more codes without NaN or infinity; look at the codes first.")
     covariance = torch.cov(codes.T) + 1e-6 * torch.eye(codes.shape[1], dtype=codes.dtype)
     root, failed = torch.linalg.cholesky_ex(covariance)
-    if failed:  # rounding has left less than no spread in some direction: fewer codes than latents, or large ones
+    if failed:  # fewer codes than latents, or large ones: rounding has made an eigenvalue negative
         values, vectors = torch.linalg.eigh(covariance.double())
         root = (vectors * values.clamp(min=1e-6).sqrt()).to(codes.dtype)
     return codes.mean(0) + prior_samples(n, codes.shape[1], generator).to(codes.dtype) @ root.T
 
 
-def steps(a: Tensor, t: float | Sequence[float] | Tensor) -> Tensor:
+def broadcast_steps(a: Tensor, t: float | Sequence[float] | Tensor) -> Tensor:
     """Return t, a number or (T,), as float64 that broadcasts against points a (..., Z): a scalar, or (T, 1, …, 1)."""
     t = torch.as_tensor(t, dtype=torch.float64, device=a.device)
     if t.ndim > 1 or not t.isfinite().all():
@@ -78,7 +77,7 @@ def steps(a: Tensor, t: float | Sequence[float] | Tensor) -> Tensor:
     return t.reshape(-1, *[1] * a.ndim) if t.ndim else t
 
 
-def ends(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+def checked_ends(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """Return both ends of a path as float64. Raises ShapeError when their shapes differ, ValueError on NaN or infinity."""
     same_shape(a=a, b=b)
     if not (a.isfinite().all() and b.isfinite().all()):
@@ -91,11 +90,10 @@ def lerp(a: Tensor, b: Tensor, t: float | Sequence[float] | Tensor) -> Tensor:
 
     z(t) = (1 − t) a + t b          |z(t)|² = (1 − t)² |a|² + t² |b|² + 2 t (1 − t) |a| |b| cos ω
 
-    a, b: (..., Z), one end or a batch of them; t: a number, or (T,); 0 is a and 1 is b, to the last bit, and beyond them the
-    line goes on. Returns (..., Z), or (T, ..., Z), in a's type. Raises ShapeError, and ValueError on NaN or infinity.
-    Built in notebook 08.
+    a, b: (..., Z); t: a number, or (T,); 0 is a and 1 is b, to the last bit. Returns (..., Z), or (T, ..., Z), in a's type.
+    Raises ShapeError, and ValueError on NaN or infinity. Built in notebook 08.
     """
-    (start, stop), t = ends(a, b), steps(a, t)
+    (start, stop), t = checked_ends(a, b), broadcast_steps(a, t)
     return ((1 - t) * start + t * stop).to(a.dtype)
 
 
@@ -107,7 +105,7 @@ def angle(a: Tensor, b: Tensor) -> Tensor:
     which keeps its digits at 0 and at π, where arccos of a cosine loses half of them. Raises ShapeError, and ValueError on NaN,
     infinity, or a point at the origin, which has no direction. Built in notebook 08.
     """
-    start, stop = ends(a, b)
+    start, stop = checked_ends(a, b)
     if not (start.norm(dim=-1).all() and stop.norm(dim=-1).all()):
         raise ValueError("a point at the origin has no direction, so there is no angle; use lerp, or another end.")
     u, v = (point / point.norm(dim=-1, keepdim=True) for point in (start, stop))
@@ -119,15 +117,13 @@ def slerp(a: Tensor, b: Tensor, t: float | Sequence[float] | Tensor) -> Tensor:
 
     z(t) = r(t) (sin((1 − t) ω) u + sin(t ω) v) / sin ω          r(t) = (1 − t) |a| + t |b|, u = a / |a|, v = b / |b|
 
-    The direction turns by equal angles in equal times (Shoemake 1985); the radius goes evenly from |a| to |b|. (White 2016 applies
-    the weights to a and b themselves: the same where |a| = |b|, but beyond both radii where they differ and ω is wide.)
+    The direction turns by equal angles in equal times (Shoemake 1985); the radius goes evenly from |a| to |b| (not in White 2016).
     Where ω < 1e-7 the weights are their limits, 1 − t and t.
 
-    a, b: (..., Z), none at the origin; t: a number, or (T,). Returns (..., Z), or (T, ..., Z), in a's type. Raises ShapeError;
-    ValueError on NaN, infinity, a point at the origin, or points opposite each other (within 1e-5 rad), between which
-    there is no one shortest arc. Built in notebook 08.
+    a, b: (..., Z); t: a number, or (T,). Returns (..., Z), or (T, ..., Z), in a's type. Raises ShapeError; ValueError on NaN,
+    infinity, a point at the origin, or points opposite each other (within 1e-5 rad). Built in notebook 08.
     """
-    omega, (start, stop), t = angle(a, b)[..., None], ends(a, b), steps(a, t)
+    omega, (start, stop), t = angle(a, b)[..., None], checked_ends(a, b), broadcast_steps(a, t)
     if (torch.pi - omega < 1e-5).any():
         raise ValueError("two ends lie opposite each other: every great circle joins them, so slerp cannot choose; use lerp there.")
     near = omega < 1e-7
@@ -138,36 +134,32 @@ def slerp(a: Tensor, b: Tensor, t: float | Sequence[float] | Tensor) -> Tensor:
     return (((1 - t) * r_a + t * r_b) * (first * start / r_a + second * stop / r_b)).to(a.dtype)
 
 
-def corner_grid(corners: Tensor, side: int, between: Callable[[Tensor, Tensor, Tensor], Tensor] = lerp) -> Tensor:
+def corner_grid(corners: Tensor, side: int) -> Tensor:
     """Return a sheet of side × side points that turns four codes into each other, row by row from the top left.
 
-    z(s, t) = (1 − s)(1 − t) z₁ + (1 − s) t z₂ + s (1 − t) z₃ + s t z₄          (for lerp; s down, t across)
+    z(s, t) = (1 − s)(1 − t) z₁ + (1 − s) t z₂ + s (1 − t) z₃ + s t z₄          (s down, t across)
 
-    corners: (4, Z), top left, top right, bottom left, bottom right; between: lerp or slerp, which first connects the corners
-    downwards, then each row across (for slerp the order matters). Returns (side², Z). Raises ShapeError, ValueError.
+    corners: (4, Z), top left, top right, bottom left, bottom right; side: 2 or more. Returns (side², Z). Raises ShapeError.
     Built in notebook 08.
     """
-    if corners.ndim != 2 or len(corners) != 4:
-        raise ShapeError(f"a sheet needs four corners, (4, Z); yours are {tuple(corners.shape)}.")
-    if side < 2:
-        raise ShapeError(f"side is {side}; a sheet with four corners has a side of 2 or more.")
+    if corners.ndim != 2 or len(corners) != 4 or side < 2:
+        raise ShapeError(f"a sheet needs four corners (4, Z) and a side of 2 or more, not {tuple(corners.shape)} and {side}.")
     t = torch.linspace(0, 1, side, dtype=torch.float64)
-    left, right = between(corners[0], corners[2], t), between(corners[1], corners[3], t)  # (side, Z), downwards
-    return between(left, right, t).transpose(0, 1).flatten(0, 1)  # (across, down, Z) → (side², Z)
+    left, right = lerp(corners[0], corners[2], t), lerp(corners[1], corners[3], t)  # (side, Z), downwards
+    return lerp(left, right, t).transpose(0, 1).flatten(0, 1)  # (across, down, Z) → (side², Z)
 
 
 def kl_per_latent(mu: Tensor, logvar: Tensor) -> Tensor:
-    """Return the mean KL of each latent over pictures, (Z,) nats; the sum over latents is the mean of `gaussian_kl`.
+    """Return the mean KL of each latent over images, (Z,) nats; the sum over latents is the mean of `gaussian_kl`.
 
     KL_z = ½ mean_N (mu² + exp(logvar) − 1 − logvar) ≥ I(x; z_z)          (Hoffman & Johnson 2016)
 
-    mu, logvar: (N, Z), the posteriors of N pictures. It says how much a latent is used, not what for. Raises ShapeError. Built in
+    mu, logvar: (N, Z), the posteriors of N images. It says how much a latent is used, not what for. Raises ShapeError. Built in
     notebook 10.
     """
-    same_shape(mu=mu, logvar=logvar)
     if mu.ndim != 2 or not len(mu):
-        raise ShapeError(f"mu and logvar must be (N, Z) with at least one picture, but they are {tuple(mu.shape)}.")
-    return gaussian_kl(mu.reshape(-1, 1), logvar.reshape(-1, 1)).reshape(mu.shape).mean(0)
+        raise ShapeError(f"mu and logvar must be (N, Z) with at least one image, but mu is {tuple(mu.shape)}.")
+    return kl_terms(mu, logvar).mean(0)
 
 
 def ranked_by_kl(mu: Tensor, logvar: Tensor) -> Tensor:
@@ -197,34 +189,24 @@ def traversal(z: Tensor, dim: int, values: Sequence[float] | Tensor) -> Tensor:
     return path
 
 
-def code_of(model: models.LatentModel, picture: Tensor) -> Tensor:
-    """Return the code (Z,) of one picture (C, H, W), uint8 or in [0, 1]. Raises ShapeError when the model reads another size.
+def code_of(model: models.LatentModel, image: Tensor) -> Tensor:
+    """Return the code (Z,) of one image (C, H, W), uint8 or in [0, 1]. Raises ShapeError when the model reads another size.
 
     The sliders of notebook 10 start from it.
     """
-    wanted, found = tuple(model.config.shape), tuple(picture.shape)
-    if found == (1, *wanted):
-        picture = picture[0]
-    elif found != wanted:
-        raise ShapeError(f"this model reads pictures (C, H, W) of shape {wanted}, but yours is {found}; resize it first.")
-    return models.codes(model, picture[None])[0]
-
-
-def positive(value: float, what: str) -> float:
-    """Return a finite number above 0 as a float. Raises ValueError on anything else."""
-    number = float(value) if isinstance(value, (Real, Tensor)) and not isinstance(value, bool) else float("nan")
-    if not 0 < number < float("inf"):
-        raise ValueError(f"{what} is {value!r}; it must be a finite number above 0.")
-    return number
+    wanted, found = tuple(model.config.shape), tuple(image.shape)
+    if found not in (wanted, (1, *wanted)):
+        raise ShapeError(f"this model reads images (C, H, W) of shape {wanted}, but yours is {found}; resize it first.")
+    return models.codes(model, image.reshape(1, *wanted))[0]
 
 
 def check_posteriors(mu: Tensor, logvar: Tensor) -> None:
-    """Raise ShapeError or ValueError unless mu and logvar are posteriors of some pictures, (N, Z) each, without NaN."""
+    """Raise ShapeError or ValueError unless mu and logvar are posteriors of one or more images, (N, Z) each, without NaN."""
     same_shape(mu=mu, logvar=logvar)
     if mu.ndim != 2 or not len(mu):
-        raise ShapeError(f"mu and logvar must be (N, Z), one row a picture, but they are {tuple(mu.shape)}.")
+        raise ShapeError(f"mu and logvar must be (N, Z), one row an image, but they are {tuple(mu.shape)}.")
     if not (mu.isfinite().all() and logvar.isfinite().all()):
-        raise ValueError("mu or logvar holds NaN or infinity; look at the codes before you draw from them.")
+        raise ValueError("mu or logvar holds NaN or infinity; look at the codes first.")
 
 
 def tempered_samples(n: int, size: int, temperature: float, generator: torch.Generator) -> Tensor:
@@ -234,7 +216,8 @@ def tempered_samples(n: int, size: int, temperature: float, generator: torch.Gen
 
     Raises ValueError unless 0 < T < ∞. (At T = 0 all points would be one; decode zeros instead.) Built in notebook 09.
     """
-    return positive(temperature, "the temperature") * prior_samples(n, size, generator)
+    check_number("the temperature", temperature)
+    return prior_samples(n, size, generator) * temperature
 
 
 def shell_samples(n: int, size: int, radius: float, generator: torch.Generator) -> Tensor:
@@ -244,13 +227,14 @@ def shell_samples(n: int, size: int, radius: float, generator: torch.Generator) 
 
     Raises ValueError unless 0 < radius < ∞. Built in notebook 09.
     """
-    return positive(radius, "the radius") * torch.nn.functional.normalize(prior_samples(n, size, generator), dim=1)
+    check_number("the radius", radius)
+    return radius * torch.nn.functional.normalize(prior_samples(n, size, generator), dim=1)
 
 
 def aggregate_samples(mu: Tensor, logvar: Tensor, n: int, generator: torch.Generator) -> Tensor:
-    """Return n points (n, Z) of the aggregate posterior q(z) = 1/N Σ_i N(mu_i, exp(logvar_i)) of N pictures.
+    """Return n points (n, Z) of the aggregate posterior q(z) = 1/N Σ_i N(mu_i, exp(logvar_i)) of N images.
 
-    A picture at random, then a point of its posterior (Makhzani and others 2015; Hoffman & Johnson 2016). These are the codes of
+    An image at random, then a point of its posterior (Makhzani and others 2015; Hoffman & Johnson 2016). These are the codes of
     faces that exist, with noise: a ceiling for samplers, not a generator of new ones.
     mu, logvar: (N, Z). Raises ShapeError, and ValueError on NaN. Built in notebook 09.
     """
@@ -260,14 +244,15 @@ def aggregate_samples(mu: Tensor, logvar: Tensor, n: int, generator: torch.Gener
 
 
 def neighbour_samples(mu: Tensor, logvar: Tensor, n: int, widths: float, generator: torch.Generator) -> Tensor:
-    """Return n points (n, Z) around one picture's code: its posterior, made wider.
+    """Return n points (n, Z) around one image's code: its posterior, made wider.
 
     z = mu + widths · exp(logvar / 2) · eps          widths = 1 is q(z|x)
 
     mu, logvar: (Z,). Raises ShapeError, and ValueError on NaN or unless 0 < widths < ∞. Built in notebook 09.
     """
     check_posteriors(mu[None], logvar[None])
-    return mu + positive(widths, "widths") * torch.exp(0.5 * logvar) * prior_samples(n, len(mu), generator)
+    check_number("widths", widths)
+    return mu + widths * torch.exp(0.5 * logvar) * prior_samples(n, len(mu), generator)
 
 
 class Mixture(NamedTuple):
@@ -289,14 +274,11 @@ def fit_mixture(codes: Tensor, components: int, seed: int = 0) -> Mixture:
 
     if codes.ndim != 2:
         raise ShapeError(f"codes must be (N, Z), but they are {tuple(codes.shape)}.")
-    if not codes.isfinite().all():
-        raise ValueError("the codes hold NaN or infinity.")
     if not 1 <= components <= len(codes) // 2:
         raise ValueError(f"{components} components cannot be fitted to {len(codes)} codes; each needs two at the least.")
     found = GaussianMixture(components, reg_covar=0.01, tol=0.01, max_iter=60, random_state=seed).fit(codes.double().numpy())
-    parts = (torch.from_numpy(part) for part in (found.weights_, found.means_, found.covariances_))
-    weights, means, covariances = parts
-    return Mixture(weights.float(), means.float(), covariance_root(covariances, "a component's covariance").float())
+    weights, means, covariances = (torch.from_numpy(part) for part in (found.weights_, found.means_, found.covariances_))
+    return Mixture(weights.float(), means.float(), torch.linalg.cholesky(covariances).float())
 
 
 def mixture_samples(mixture: Mixture, n: int, generator: torch.Generator) -> Tensor:
@@ -311,13 +293,13 @@ def mixture_samples(mixture: Mixture, n: int, generator: torch.Generator) -> Ten
 
 
 def members(known: Codes | Dataset, wanted: Mapping[str, bool]) -> Tensor:
-    """Return which pictures have all the wanted attributes, (N,) bool: `members(codes, {"Smiling": True, "Male": False})`.
+    """Return which images have all the wanted attributes, (N,) bool: `members(codes, {"Smiling": True, "Male": False})`.
 
     known: anything with attributes (N, A) and attribute_names. Raises ValueError when an attribute does not exist (the message
-    lists those that do), or when no picture is left. Built in notebook 09.
+    lists those that do), or when no image is left. Built in notebook 09.
     """
     if known.attributes is None:
-        raise ValueError("nothing is known of these pictures' attributes.")
+        raise ValueError("nothing is known of these images' attributes.")
     missing = [name for name in wanted if name not in known.attribute_names]
     if missing or not wanted:
         told = f"there is no attribute {missing[0]!r}" if missing else "no attribute was asked for"
@@ -326,7 +308,7 @@ def members(known: Codes | Dataset, wanted: Mapping[str, bool]) -> Tensor:
     found = torch.stack(columns).all(0)
     if not found.any():
         told = " and ".join(name if value else f"not {name}" for name, value in wanted.items())
-        raise ValueError(f"not one of the {len(found):,} pictures is {told}: this region has no members.")
+        raise ValueError(f"not one of the {len(found):,} images is {told}: this region has no members.")
     return found
 
 
@@ -349,7 +331,7 @@ def attribute_direction(points: Tensor, has: Tensor) -> Tensor:
 
     d = mean(points | has) − mean(points | has not)          (Larsen and others 2016; White 2016)
 
-    points: (N, ...), codes or pictures (uint8 or in [0, 1]); has: (N,) bool. Returns (...) float32. Raises ShapeError, and
+    points: (N, ...), codes or images (uint8 or in [0, 1]); has: (N,) bool. Returns (...) float32. Raises ShapeError, and
     ValueError when all have it or none. Built in notebook 09.
     """
     if has.shape != points.shape[:1] or has.dtype != torch.bool:
@@ -370,7 +352,7 @@ def partial_directions(points: Tensor, attributes: Tensor) -> Tensor:
     """
     if points.ndim != 2 or attributes.ndim != 2 or len(points) != len(attributes):
         shapes = f"{tuple(points.shape)} and {tuple(attributes.shape)}"
-        raise ShapeError(f"points (N, Z) and attributes (N, A) of the same pictures are needed; yours are {shapes}.")
+        raise ShapeError(f"points (N, Z) and attributes (N, A) of the same images are needed; yours are {shapes}.")
     a = attributes.double() - attributes.double().mean(0)
     if torch.linalg.matrix_rank(a) < a.shape[1]:
         raise ValueError("an attribute is constant, or follows from the others: its own effect cannot be told. Leave it out.")

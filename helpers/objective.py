@@ -7,7 +7,7 @@ There is no hidden factor: `recon` is −log p(x|z), `kl` is KL(q(z|x) ‖ N(0, 
 from __future__ import annotations
 
 import math
-from numbers import Integral
+from numbers import Integral, Real
 from typing import NamedTuple
 
 import torch
@@ -40,9 +40,23 @@ def check_count(name: str, value: int, least: int = 1) -> None:
         raise ValueError(f"{name} is {value!r}; it must be a whole number of {least} or more.")
 
 
+def check_number(name: str, value: float, *, zero: bool = False) -> None:
+    """Raise ValueError unless a value is a finite number above 0; `zero` says that 0 will do, too."""
+    number = float(value) if isinstance(value, (Real, Tensor)) and not isinstance(value, bool) else math.nan
+    if not 0 <= number < math.inf or (number == 0 and not zero):
+        raise ValueError(f"{name} is {value!r}; it must be a finite number {'of 0 or more' if zero else 'above 0'}.")
+
+
 def at_least_float32(x: Tensor) -> Tensor:
     """Return half precision as float32, and anything finer as it is: a sum over many pixels needs the digits."""
     return x.float() if x.dtype.itemsize < 4 else x
+
+
+def kl_terms(mu: Tensor, logvar: Tensor) -> Tensor:
+    """Return ½ (mu² + exp(logvar) − 1 − logvar), each latent's KL to N(0, 1), (B, Z); expm1 keeps the digits near logvar 0."""
+    same_shape(mu=mu, logvar=logvar)
+    mu, logvar = at_least_float32(mu), at_least_float32(logvar)
+    return 0.5 * (mu.square() + (torch.expm1(logvar) - logvar))
 
 
 def gaussian_kl(mu: Tensor, logvar: Tensor) -> Tensor:
@@ -50,13 +64,10 @@ def gaussian_kl(mu: Tensor, logvar: Tensor) -> Tensor:
 
     ½ Σ_z (mu² + exp(logvar) − 1 − logvar)          (Kingma & Welling 2014, appendix B)
 
-    mu, logvar: (B, Z). Returns (B,), never negative: the part in logvar goes through expm1, which keeps its digits where
-    logvar is close to 0. NaN in gives NaN out. Float32 ends at logvar 88, beyond which the value is inf; float64 goes on to
-    709. Raises ShapeError on shapes that differ. Built in notebooks 03 and 05.
+    mu, logvar: (B, Z). Returns (B,), never negative. NaN in gives NaN out; float32 ends at logvar 88, beyond which the value is
+    inf, float64 at 709. Raises ShapeError on shapes that differ. Built in notebooks 03 and 05.
     """
-    same_shape(mu=mu, logvar=logvar)
-    mu, logvar = at_least_float32(mu), at_least_float32(logvar)
-    return 0.5 * (mu.square() + (torch.expm1(logvar) - logvar)).flatten(1).sum(1)
+    return kl_terms(mu, logvar).flatten(1).sum(1)
 
 
 def active_units(mu: Tensor) -> Tensor:
@@ -83,12 +94,8 @@ def free_bits_kl(mu: Tensor, logvar: Tensor, free: float) -> Tensor:
     under the floor gets no gradient. It is no KL divergence: report `gaussian_kl` beside it. NaN in gives NaN out. Raises
     ShapeError on shapes that differ, ValueError on a negative floor. Built in notebook 06.
     """
-    same_shape(mu=mu, logvar=logvar)
-    if not 0 <= free < math.inf:
-        raise ValueError(f"free is {free}; it is a number of nats and must be 0 or more.")
-    mu, logvar = at_least_float32(mu), at_least_float32(logvar)
-    per_latent = 0.5 * (mu.square() + (torch.expm1(logvar) - logvar)).mean(0)  # (Z,)
-    return per_latent.clamp(min=free).sum()
+    check_number("free", free, zero=True)
+    return kl_terms(mu, logvar).mean(0).clamp(min=free).sum()
 
 
 def bernoulli_nll(x: Tensor, x_logits: Tensor) -> Tensor:

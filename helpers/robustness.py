@@ -1,9 +1,8 @@
 """How far codes and reconstructions move when images do: a model and images go in, distances per image come out.
 
-Perturbations are drawn (`noise_stability`, `corrupted`) or chosen (`maximum_damage`, `targeted_attack`: projected gradient within
-a budget, in [0, 1]). `gains` predicts both from the model's Jacobians. `separation`, `robust_radius`, `image_loss` and
-`copied_share` measure posteriors, sampled reconstructions and generalization. Distances are squared, summed over latents or
-pixels, and never averaged over them.
+Perturbations are drawn (`noise_stability`, `corrupted`) or chosen (`maximum_damage`, `targeted_attack`); `gains` predicts both.
+`separation`, `robust_radius`, `image_loss` and `copied_share` measure posteriors, sampled reconstructions and generalization.
+Distances are squared, and summed over latents or pixels.
 Images are (N, C, H, W), uint8 or in [0, 1]; models work on whatever device they are on; results are float32 on the CPU.
 """
 
@@ -13,7 +12,6 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import NamedTuple
 
 import torch
@@ -25,7 +23,7 @@ from torchvision.transforms import functional as transforms
 from helpers import models
 from helpers.data import to_float
 from helpers.models import VAE, LatentModel, codes, decode, device_of, in_batches, mean_code, posterior, reparameterize
-from helpers.objective import Loss, ShapeError, check_count, kl_between, same_shape
+from helpers.objective import Loss, ShapeError, check_count, check_number, kl_between, same_shape
 
 NORMS = ("l2", "linf")
 SPACES = ("latent", "recon", "posterior")
@@ -36,19 +34,10 @@ def floats(model: LatentModel, images: Tensor, what: str = "the images") -> Tens
     return to_float(models.checked_images(images, model.config.shape, what))
 
 
-def check_at_least(name: str, value: float, least: float) -> None:
-    """Raise ValueError unless a number is finite and not below `least`."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value) or value < least:
-        raise ValueError(f"{name} is {value!r}; it must be a finite number of {least} or more.")
-
-
 def check_one_of(name: str, value: str, allowed: Sequence[str]) -> None:
     """Raise ValueError unless a word is one of those allowed."""
     if value not in allowed:
         raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(allowed)}.")
-
-
-# ---- Averages over images -------------------------------------------------------------------------------------------------
 
 
 class MeanInterval(NamedTuple):
@@ -59,17 +48,17 @@ class MeanInterval(NamedTuple):
     high: Tensor
 
 
-def mean_interval(values: Tensor, level: float = 0.95) -> MeanInterval:
-    """Return the mean over the last axis, and its confidence interval: mean ± t s / √N          (Student's t, N − 1 degrees)
+def mean_interval(values: Tensor) -> MeanInterval:
+    """Return the mean over the last axis, and its 95 % confidence interval: mean ± t s / √N          (Student's t, N − 1 degrees)
 
     values: (..., N) with N of 2 or more *independent* values, such as one for each image (average several draws of one image
     first: they are not independent). Returns three of (...). Raises ValueError. Built in notebook 13.
     """
     n = values.shape[-1] if values.ndim else 0
-    if n < 2 or not 0 < level < 1:
-        raise ValueError(f"an interval needs 2 or more values and a level between 0 and 1, not {n} and {level}.")
+    if n < 2:
+        raise ValueError(f"an interval needs 2 or more values, not {n}.")
     mean, error = values.mean(-1), values.std(-1) / n**0.5
-    reach = float(student_t.ppf(0.5 + level / 2, n - 1)) * error
+    reach = float(student_t.ppf(0.975, n - 1)) * error
     return MeanInterval(mean, mean - reach, mean + reach)
 
 
@@ -83,9 +72,6 @@ def spread(points: Tensor) -> float:
     if points.ndim < 2 or len(points) < 2:
         raise ShapeError(f"a spread needs two or more rows, (N, ...); yours has shape {tuple(points.shape)}.")
     return 2 * points.double().flatten(1).var(0).sum().item()
-
-
-# ---- Noise ------------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -121,9 +107,8 @@ def noise_stability(
 
     x̃ = x + σ ε, ε ~ N(0, I)          latent: mean over draws of ‖E(x̃) − E(x)‖²          recon: … of ‖D(E(x̃)) − D(E(x))‖²
 
-    E is the encoder (mu of a VAE), D the decoder: no noise of the model's own enters. x̃ is not clipped, since clipped noise is not
-    centred and moves codes far more (`corrupted` clips). Every σ gets the same ε, so that curves are smooth. images: N of 2 or
-    more; sigmas: (S,), 0 or more; generator: on the CPU. Raises ShapeError, ValueError. Built in notebook 13.
+    E is the encoder (mu of a VAE), D the decoder. x̃ is not clipped, since clipped noise is not centred (`corrupted` clips). Every σ
+    gets the same ε. images: N of 2 or more; sigmas: (S,), 0 or more. Raises ShapeError, ValueError. Built in notebook 13.
     """
     x, row = floats(model, images), torch.as_tensor(sigmas, dtype=torch.float32).reshape(-1)
     if not len(row) or not row.isfinite().all() or (row < 0).any():
@@ -143,9 +128,6 @@ def noise_stability(
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:
     """Return ‖a − b‖² of each row, (N,): summed over whatever a row holds."""
     return (a - b).flatten(1).square().sum(1)
-
-
-# ---- Jacobians --------------------------------------------------------------------------------------------------------------
 
 
 def encoder_jacobian(model: LatentModel, images: Tensor) -> Tensor:
@@ -172,8 +154,7 @@ def decoder_jacobian(model: LatentModel, z: Tensor) -> Tensor:
 
     points = models.rows_of(z, (model.config.latent,), "latent points")
     with warnings.catch_warnings():  # forward mode loads a part of torch that warns about another part of torch
-        warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=FutureWarning)
-        warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=DeprecationWarning)
+        warnings.filterwarnings("ignore", message=".*torch.jit.script.*")
         found = torch.func.vmap(torch.func.jacfwd(one), chunk_size=16)(points.to(device_of(model)))  # (N, C, H, W, Z)
     return found.flatten(1, -2).detach().cpu()
 
@@ -209,9 +190,6 @@ def gains(model: LatentModel, images: Tensor) -> Gains:
     return Gains(*found)
 
 
-# ---- Projections ------------------------------------------------------------------------------------------------------------
-
-
 def lengths(eta: Tensor, norm: str) -> Tensor:
     """Return the length of each perturbation (N, ...), (N,): Euclidean for "l2", the largest entry for "linf"."""
     return eta.flatten(1).norm(dim=1) if norm == "l2" else eta.flatten(1).abs().amax(1)
@@ -224,14 +202,10 @@ def projected(proposal: Tensor, x: Tensor, epsilon: float, norm: str) -> Tensor:
     """
     step = proposal - x
     if norm == "linf":
-        return (x + step.clamp(-epsilon, epsilon)).clamp(0, 1)
-    return (x + step * (epsilon / lengths(step, norm).clamp(min=1e-30)).clamp(max=1).view(-1, 1, 1, 1)).clamp(0, 1)
-
-
-def random_start(x: Tensor, epsilon: float, norm: str, generator: torch.Generator) -> Tensor:
-    """Return a random image on the border of the budget around each x (random direction, or random signs), pulled into [0, 1]."""
-    noise = torch.randn(x.shape, generator=generator).to(x.device)
-    return projected(x + epsilon * steepest(noise, norm), x, epsilon, norm)
+        step = step.clamp(-epsilon, epsilon)
+    else:
+        step = step * (epsilon / lengths(step, norm).clamp(min=1e-30)).clamp(max=1).view(-1, 1, 1, 1)
+    return (x + step).clamp(0, 1)
 
 
 def steepest(gradient: Tensor, norm: str) -> Tensor:
@@ -239,9 +213,6 @@ def steepest(gradient: Tensor, norm: str) -> Tensor:
     if norm == "linf":
         return gradient.sign()
     return gradient / lengths(gradient, norm).clamp(min=1e-30).view(-1, 1, 1, 1)
-
-
-# ---- Attacks ----------------------------------------------------------------------------------------------------------------
 
 
 class Attack(NamedTuple):
@@ -261,24 +232,24 @@ def projected_gradient(
     norm: str,
     generator: torch.Generator,
     *,
-    steps: int,
-    restarts: int,
+    steps: int = 30,
+    restarts: int = 2,
 ) -> tuple[Tensor, Tensor]:
     """Return the images that score highest among those within epsilon of x and in [0, 1], and their scores, (N,).
 
     x̃ ← P(x̃ + α_k · steepest(∇ score)), α_k = ε (1 − k / steps)          (Madry and others 2018, with a falling step)
 
-    from `restarts` random starts; the best image ever visited counts, x itself included, so a score never falls. (The gradient
-    of "how far from x" vanishes *at* x, hence random starts.) score: (N, C, H, W) → (N,), each from its own image only.
-    Projected gradient finds a lower bound of the worst case, not the worst case. Raises ValueError, also on a score that
-    is NaN. Built in notebook 13.
+    from `restarts` random starts (at x itself the gradient of a distance from x vanishes); the best image ever visited counts, x
+    included. score: (N, C, H, W) → (N,), each from its own image only. The result is a lower bound of the worst case.
+    Raises ValueError, also on a score that is NaN. Built in notebook 13.
     """
-    check_at_least("epsilon", epsilon, 0)
+    check_number("epsilon", epsilon, zero=True)
     check_count("steps", steps)
     check_count("restarts", restarts)
     best, found = x.clone(), score(x).detach()
     for _ in range(restarts):
-        adversary = random_start(x, epsilon, norm, generator)
+        noise = torch.randn(x.shape, generator=generator).to(x.device)
+        adversary = projected(x + epsilon * steepest(noise, norm), x, epsilon, norm)  # on the border of the budget
         for k in range(steps + 1):
             adversary.requires_grad_()
             now = score(adversary)
@@ -345,8 +316,7 @@ def maximum_damage(
     *,
     norm: str = "l2",
     on: str = "latent",
-    steps: int = 30,
-    restarts: int = 2,
+    **search: int,
 ) -> Attack:
     """Return the allowed images whose code, reconstruction or posterior moves furthest from that of the original.
 
@@ -354,31 +324,21 @@ def maximum_damage(
     divergence of the two posteriors ("posterior", VAEs only: `separation`).          (Kuzina and others 2021, unsupervised attacks)
 
     images: (N, C, H, W), uint8 or in [0, 1]; epsilon: the budget, ≥ 0, in pixel values: each pixel's for norm "linf", the root of
-    the sum of squares for "l2". Found by `projected_gradient`: a lower bound of the worst case.
+    the sum of squares for "l2"; steps, restarts: of `projected_gradient`, whose result is a lower bound of the worst case.
     Raises ShapeError, ValueError. Built in notebook 13.
     """
-    return attacked(model, images, images, 1, epsilon, generator, norm, on, steps=steps, restarts=restarts)
+    return attacked(model, images, images, 1, epsilon, generator, norm, on, **search)
 
 
 def targeted_attack(
-    model: LatentModel,
-    images: Tensor,
-    targets: Tensor,
-    epsilon: float,
-    generator: torch.Generator,
-    *,
-    steps: int = 30,
-    restarts: int = 2,
+    model: LatentModel, images: Tensor, targets: Tensor, epsilon: float, generator: torch.Generator, **search: int
 ) -> Attack:
     """Return the allowed images whose code comes nearest to that of a target image.
 
-    min over ‖x̃ − x‖₂ ≤ ε, x̃ in [0, 1], of ‖E(x̃) − E(target)‖², for targets (N, C, H, W).
-    (Tabacof and others 2016; Kos and others 2018.) Raises ShapeError, ValueError. Built in notebook 13.
+    min over ‖x̃ − x‖₂ ≤ ε, x̃ in [0, 1], of ‖E(x̃) − E(target)‖², for targets (N, C, H, W); otherwise as `maximum_damage`.
+    (Tabacof and others 2016; Kos and others 2018.) Built in notebook 13.
     """
-    return attacked(model, images, targets, -1, epsilon, generator, "l2", "latent", steps=steps, restarts=restarts)
-
-
-# ---- Posteriors instead of points -------------------------------------------------------------------------------------------
+    return attacked(model, images, targets, -1, epsilon, generator, "l2", "latent", **search)
 
 
 @torch.no_grad()
@@ -410,9 +370,6 @@ def robust_radius(model: VAE, images: Tensor, others: Tensor, generator: torch.G
     return torch.stack(gaps).median(0).values
 
 
-# ---- Generalization ---------------------------------------------------------------------------------------------------------
-
-
 @torch.no_grad()
 def image_loss(model: LatentModel, images: Tensor, generator: torch.Generator, *, draws: int = 1) -> Loss:
     """Return loss = recon + kl and its parts for each image, (N,) nats each: the negative ELBO, averaged over noise draws.
@@ -440,9 +397,8 @@ def noisy_output(model: LatentModel, x: Tensor, generator: torch.Generator) -> m
 def copied_share(samples: Tensor, train: Tensor, held_out: Tensor) -> float:
     """Return the share of samples nearer to some training image than to any held-out one: ½ where nothing is copied.
 
-    train, held_out: equally many images of the same kind, (N, C, H, W); samples: (n, C, H, W). A fresh draw of the same data
-    has no reason to prefer either. (The idea of the test of Meehan, Chaudhuri & Dasgupta 2020, in its simplest form.) Ties
-    count half. Raises ShapeError, ValueError. Built in notebook 13.
+    train, held_out: equally many images of the same kind, (N, C, H, W); samples: (n, C, H, W). Ties count half. (After Meehan,
+    Chaudhuri & Dasgupta 2020.) Raises ShapeError, ValueError. Built in notebook 13.
     """
     same_shape(train=train, held_out=held_out)
     same_shape(samples=samples[:1], train=train[:1])
@@ -452,74 +408,50 @@ def copied_share(samples: Tensor, train: Tensor, held_out: Tensor) -> float:
     return ((to_old < to_new).double() + 0.5 * (to_old == to_new).double()).mean().item()
 
 
-def noisy(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
-    """Return x + amount · ε, ε ~ N(0, 1) in every pixel and channel."""
-    return x + amount * torch.randn(x.shape, generator=generator)
-
-
-def peppered(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
-    """Return x with a share `amount` of its pixels black or white, one half each, in all channels at once."""
+def salt_and_pepper(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Return x with a share of its pixels black or white, one half each, in all channels at once."""
     u = torch.rand(x.shape[0], 1, *x.shape[2:], generator=generator).expand_as(x)
-    return torch.where(u < amount / 2, 0.0, torch.where(u > 1 - amount / 2, 1.0, x))
+    return torch.where(u < share / 2, 0.0, torch.where(u > 1 - share / 2, 1.0, x))
 
 
-def blurred(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
-    """Return x after a Gaussian blur of sigma `amount` pixels, the window reaching three sigmas, or as far as a side less one."""
-    reach = min(math.ceil(3 * amount), min(x.shape[2:]) - 1)  # the border is reflected, which cannot reach further
-    return transforms.gaussian_blur(x, 2 * reach + 1, float(amount)) if amount else x
+def blur(x: Tensor, sigma: float, generator: torch.Generator) -> Tensor:
+    """Return x after a Gaussian blur whose window reaches three sigmas, or as far as a side less one: the border is reflected."""
+    reach = min(math.ceil(3 * sigma), min(x.shape[2:]) - 1)
+    return transforms.gaussian_blur(x, 2 * reach + 1, float(sigma)) if sigma else x
 
 
-def flattened(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
-    """Return x with a share `amount` of each image's deviation from its own mean grey taken away."""
-    middle = x.mean((1, 2, 3), keepdim=True)
-    return middle + (1 - amount) * (x - middle)
-
-
-def brightened(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
-    """Return x + amount."""
-    return x + amount
-
-
-def shifted(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
-    """Return x moved to the right by round(amount) pixels; black comes in from the left."""
-    step = round(amount)
-    return F.pad(x, (step, 0, 0, 0))[..., : x.shape[3]]
-
-
-def rotated(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
-    """Return x rotated by `amount` degrees, against the clock; black comes in at the corners."""
-    return transforms.rotate(x, amount, interpolation=transforms.InterpolationMode.BILINEAR)
-
-
-def covered(x: Tensor, amount: float, generator: torch.Generator) -> Tensor:
-    """Return x with a grey square of round(amount) pixels a side over it, wholly inside, at a random place in each image."""
-    side, height, width = round(amount), *x.shape[2:]
+def occlusion(x: Tensor, side: float, generator: torch.Generator) -> Tensor:
+    """Return x with a grey square of round(side) pixels a side over it, wholly inside, at a random place in each image."""
+    side, (height, width) = round(side), x.shape[2:]
     top = torch.randint(0, max(height - side, 0) + 1, (len(x), 1, 1, 1), generator=generator)
     left = torch.randint(0, max(width - side, 0) + 1, (len(x), 1, 1, 1), generator=generator)
-    down, across = torch.arange(height).view(1, 1, -1, 1), torch.arange(width).view(1, 1, 1, -1)
-    hidden = (down >= top) & (down < top + side) & (across >= left) & (across < left + side)
-    return x.masked_fill(hidden, 0.5)
+    down, across = torch.arange(height).view(-1, 1) - top, torch.arange(width) - left
+    return x.masked_fill((down >= 0) & (down < side) & (across >= 0) & (across < side), 0.5)
 
 
 CORRUPTIONS: dict[str, Callable[[Tensor, float, torch.Generator], Tensor]] = {
-    "noise": noisy, "salt and pepper": peppered, "blur": blurred, "contrast": flattened, "brightness": brightened,
-    "shift": shifted, "rotation": rotated, "occlusion": covered,
-}  # fmt: skip
-SHARES = ("contrast", "salt and pepper")
+    "noise": lambda x, std, generator: x + std * torch.randn(x.shape, generator=generator),
+    "salt and pepper": salt_and_pepper,
+    "blur": blur,
+    "contrast": lambda x, share, _: x.lerp(x.mean((1, 2, 3), keepdim=True), share),
+    "brightness": lambda x, added, _: x + added,
+    "shift": lambda x, pixels, _: F.pad(x, (round(pixels), 0))[..., : x.shape[3]],
+    "rotation": lambda x, degrees, _: transforms.rotate(x, degrees, transforms.InterpolationMode.BILINEAR),
+    "occlusion": occlusion,
+}
 
 
 def corrupted(images: Tensor, kind: str, amount: float, generator: torch.Generator) -> Tensor:
     """Return damaged copies of images, (N, C, H, W) in [0, 1]; amount 0 changes nothing.
 
     kind and the unit of its amount: noise (standard deviation), salt and pepper (share of pixels), blur (sigma in pixels),
-    contrast (share taken away, 0 … 1), brightness (added), shift (pixels to the right), rotation (degrees), occlusion (side of a
-    grey square in pixels). All are clipped into [0, 1] at the end, so that noise brightens black pixels by 0.4 amount on average.
-    (After Hendrycks & Dietterich 2019.) Raises ShapeError; ValueError on an unknown kind, a negative amount, or a share
-    above 1. Used in notebook 13.
+    contrast (share taken away, 0 … 1), brightness (added), shift (pixels to the right, black comes in), rotation (degrees against
+    the clock, black comes in), occlusion (side of a grey square in pixels). All are clipped into [0, 1] at the end, so that noise
+    brightens black pixels by 0.4 amount on average. (After Hendrycks & Dietterich 2019.) Raises ShapeError; ValueError on an
+    unknown kind, a negative amount, or a share above 1. Used in notebook 13.
     """
     check_one_of("kind", kind, tuple(CORRUPTIONS))
-    check_at_least("amount", amount, 0)
-    if kind in SHARES and amount > 1:
+    check_number("amount", amount, zero=True)
+    if kind in ("contrast", "salt and pepper") and amount > 1:
         raise ValueError(f"amount is {amount!r}; for {kind} it is a share, between 0 and 1.")
-    x = to_float(models.checked_images(images)).cpu()
-    return CORRUPTIONS[kind](x, amount, generator).clamp(0, 1)
+    return CORRUPTIONS[kind](to_float(models.checked_images(images)).cpu(), amount, generator).clamp(0, 1)

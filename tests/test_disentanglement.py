@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 
 import numpy as np
 import pytest
@@ -25,15 +24,12 @@ def noise(n: int, columns: int, seed: int = 1) -> torch.Tensor:
     return torch.randn(n, columns, generator=torch.Generator().manual_seed(seed))
 
 
-def turned(codes: torch.Tensor, angle: float) -> torch.Tensor:
-    """Standardised codes with the first two turned by an angle."""
+def rotated(codes: torch.Tensor, angle: float) -> torch.Tensor:
+    """Standardised codes with the first two rotated by an angle."""
     codes = (codes - codes.mean(0)) / codes.std(0)
     a, b = codes[:, 0].clone(), codes[:, 1].clone()
     codes[:, 0], codes[:, 1] = math.cos(angle) * a - math.sin(angle) * b, math.sin(angle) * a + math.cos(angle) * b
     return codes
-
-
-# ---- pieces against oracles
 
 
 def test_mutual_information_is_scikit_learns():
@@ -54,11 +50,6 @@ def test_bins_are_numpys_histogram():
     assert dis.binned(torch.tensor([[1.0], [1.0 + 2**-52]], dtype=torch.float64), 20).shape == (2, 1)  # narrower than numpy bins
 
 
-def test_information_of_columns_of_many_values_does_not_fill_the_memory():
-    a = noise(20_000, 1)
-    assert math.isclose(dis.mutual_information(a, -a).item(), math.log(len(a.unique())), rel_tol=1e-3)
-
-
 def brute_mig(codes: np.ndarray, factors: np.ndarray, bins: int = 20) -> float:
     """The reference implementation's way: digitize by histogram edges, scikit-learn's mutual information, sort."""
     digits = np.stack([np.digitize(c, np.histogram(c, bins)[1][:-1]) for c in codes.T])
@@ -73,9 +64,6 @@ def test_mig_is_the_brute_force_one(seed):
     factors = factors_of(2000, seed=seed)
     codes = factors @ noise(3, 5, seed) + 0.3 * noise(2000, 5, seed + 10)
     assert math.isclose(dis.mig(codes, factors).score, brute_mig(codes.numpy(), factors.numpy()), abs_tol=1e-10)
-    few = dis.mig(codes, factors, bins=7)
-    assert math.isclose(few.score, brute_mig(codes.numpy(), factors.numpy(), 7), abs_tol=1e-10)
-    assert few.information.shape == (5, 3) and torch.allclose(few.per_factor.mean(), torch.tensor(few.score).double())
 
 
 def brute_focus(table: np.ndarray) -> tuple[float, list[float]]:
@@ -120,13 +108,6 @@ def test_the_factorvae_score_is_the_brute_force_one(mixing):
     assert found.active.tolist() == [True, True, True, False] and found.votes.sum() == 10_000 and found.votes[3].sum() == 0
 
 
-def test_a_vote_holds_one_factor_fixed():
-    """With the factors themselves as code, the fixed one has variance 0 in its batch."""
-    factors = factors_of(900).double().numpy()
-    latent, factor = dis.cast_votes(factors, factors.astype(np.int64), 2500, 64, np.random.default_rng(0))
-    assert np.array_equal(latent, factor) and np.bincount(factor).min() > 700
-
-
 def test_sap_by_the_line_is_the_squared_correlation():
     factors, codes = factors_of(800), noise(800, 4)
     codes = codes + 0.4 * torch.cat([factors, factors[:, :1]], 1)
@@ -145,29 +126,13 @@ def test_sap_by_the_machine_tells_two_values_apart_and_names_a_majority_at_least
     assert 0.4 < found.per_factor[0] < 0.6
 
 
-# ---- codes with known answers
-
-
-def test_a_perfect_code_gets_full_marks():
+def test_a_perfect_code_gets_a_perfect_score():
     factors = factors_of()
     found = dis.scores(torch.cat([factors, noise(3000, 2)], 1), factors)
     for name in ("MIG", "disentanglement", "completeness", "informativeness", "FactorVAE"):
         assert found[name] > 0.97, name
     assert dis.sap(factors, factors, by="line").score > 0.99
     assert found["SAP"] < 0.85  # the second best still guesses one of four, five or six
-
-
-def test_the_order_and_the_sign_of_latents_and_one_to_one_renamings_change_nothing():
-    factors = factors_of(1500)
-    codes = factors @ noise(3, 3) + 0.2 * noise(1500, 3)
-    other = codes[:, [2, 0, 1]] * torch.tensor([1.0, -1.0, 1.0])
-    renamed = torch.stack([torch.tensor([3.0, 0.0, 5.0, 1.0, 9.0, 2.0])[column.long()] for column in factors.T], 1)
-    a, b, c = dis.mig(codes, factors), dis.mig(other, factors), dis.mig(codes, renamed)
-    assert math.isclose(a.score, c.score, abs_tol=1e-12) and abs(a.score - b.score) < 0.01  # a value on a bin's edge may move
-    assert abs(dis.factorvae_score(codes, factors).score - dis.factorvae_score(other, factors).score) < 0.05
-    assert abs(dis.sap(codes, factors).score - dis.sap(other, factors).score) < 0.02
-    first, second = dis.dci(codes, factors), dis.dci(other, factors)
-    assert abs(first.disentanglement - second.disentanglement) < 0.05
 
 
 def test_noise_gets_nothing():
@@ -180,38 +145,13 @@ def test_noise_gets_nothing():
     assert abs(dis.factorvae_score(codes, factors).score - 1 / 3) < 0.05  # chance
 
 
-def test_duplicates_cost_the_gaps_and_completeness_but_not_disentanglement():
-    factors = factors_of()
-    twice = torch.cat([factors, factors], 1)
-    assert abs(dis.mig(twice, factors).score) < 1e-9 and abs(dis.sap(twice, factors).score) < 1e-9
-    three = dis.dci(twice, factors)
-    assert three.disentanglement > 0.97 and three.informativeness > 0.97
-    assert three.completeness < 0.75  # the forest shares a factor between its two latents: 1 - log 2 / log 6 = 0.61
-    assert dis.factorvae_score(twice, factors).score > 0.99
-
-
-def test_a_latent_that_serves_two_factors_costs_disentanglement_but_not_the_gap():
-    factors = factors_of()
-    merged = torch.stack([factors[:, 0] * 6 + factors[:, 2], factors[:, 1], noise(3000, 1)[:, 0]], 1)  # 24 values in one latent
-    found = dis.mig(merged, factors, bins=24)
-    assert found.score > 0.95
-    assert dis.dci(merged, factors).disentanglement < 0.8
-
-
 @pytest.mark.parametrize("score", ["MIG", "disentanglement", "completeness", "FactorVAE"])
 def test_a_turn_of_an_eighth_costs_every_score(score):
     factors = factors_of(4000, (6, 6))
-    straight, oblique = (dis.scores(turned(factors, angle), factors)[score] for angle in (0.0, math.pi / 4))
-    assert straight > 0.97 and oblique < 0.75
-    quarter = dis.scores(turned(factors, math.pi / 2), factors)[score]
+    straight, tilted = (dis.scores(rotated(factors, angle), factors)[score] for angle in (0.0, math.pi / 4))
+    assert straight > 0.97 and tilted < 0.75
+    quarter = dis.scores(rotated(factors, math.pi / 2), factors)[score]
     assert abs(quarter - straight) < 0.02
-
-
-def test_both_kinds_of_trees_agree_on_known_codes():
-    factors = factors_of(900, (3, 3))
-    for codes, wanted in ((torch.cat([factors, noise(900, 1)], 1), 1.0), (turned(factors, math.pi / 4), 0.0)):
-        for trees in ("boosted", "forest"):
-            assert abs(dis.dci(codes, factors, trees=trees).disentanglement - wanted) < 0.2, trees
 
 
 def test_a_constant_latent_counts_for_nothing_and_constant_codes_score_nothing():
@@ -227,51 +167,24 @@ def test_a_constant_latent_counts_for_nothing_and_constant_codes_score_nothing()
     assert dis.factorvae_score(dead, factors).active.sum() == 0
 
 
-# ---- use
-
-
 def test_results_are_the_same_for_the_same_seed_and_for_arrays():
     factors = factors_of(900)
     codes = factors @ noise(3, 4) + noise(900, 4)
-    assert dis.scores(codes, factors, seed=3) == dis.scores(codes.numpy(), factors.numpy(), seed=3)
-    assert dis.scores(codes.double().requires_grad_(), factors.long(), seed=3) == dis.scores(codes, factors, seed=3)
+    found = dis.scores(codes, factors, seed=3)
+    assert found == dis.scores(codes.numpy(), factors.numpy(), seed=3, three=dis.dci(codes, factors, seed=3))
     votes = [dis.factorvae_score(codes, factors, seed=seed).votes for seed in (3, 3, 4)]
     assert torch.equal(votes[0], votes[1]) and not torch.equal(votes[0], votes[2])
-    before = codes.clone()
-    dis.scores(codes, factors)
-    assert torch.equal(codes, before)
     coarse = codes.bfloat16()  # what a model gives under autocast
     assert dis.mig(coarse, factors).score == dis.mig(coarse.float(), factors).score
 
 
-def test_trees_that_are_known_are_not_grown_again(monkeypatch):
-    factors, codes = factors_of(900), noise(900, 4)
-    three, wanted = dis.dci(codes, factors), dis.scores(codes, factors)
-    monkeypatch.setattr(dis, "dci", None)
-    assert dis.scores(codes, factors, three=three) == wanted
-
-
 @pytest.mark.parametrize("trees", ["forest", "boosted"])
-def test_a_value_that_only_the_held_out_pictures_have_is_survived(trees):
+def test_a_value_that_only_the_held_out_images_have_is_survived(trees):
     rare = torch.zeros(60, 1)
-    rare[dis.halves(60, 0)[1][0]] = 1
+    rare[dis.split_rows(60, 0)[1][0]] = 1
     found = dis.dci(noise(60, 2), torch.cat([rare, factors_of(60, (2,))], 1), trees=trees)
     assert found.importance[:, 0].sum() == 0 and found.accuracy[0] == 19 / 20
 
-
-def test_mig_on_ten_thousand_codes_is_no_slower_than_the_brute_force_one():
-    """A ratio within one run, since how many seconds it takes is the machine's business."""
-    factors, codes = factors_of(10_000, (3, 6, 40, 32, 32)), noise(10_000, 10)
-    taken = {}
-    for score, given in ((dis.mig, (codes, factors)), (brute_mig, (codes.numpy(), factors.numpy()))):
-        score(*(table[:300, :2] for table in given))
-        start = time.process_time()
-        score(*given)
-        taken[score] = time.process_time() - start
-    assert taken[dis.mig] < 2 * taken[brute_mig]
-
-
-# ---- bad input
 
 EVERY = pytest.mark.parametrize("score", [dis.mig, dis.dci, dis.sap, dis.factorvae_score, dis.scores])
 
@@ -303,8 +216,6 @@ def test_settings_that_make_no_sense_are_refused():
         lambda: dis.binned(codes, 1),
         lambda: dis.dci(codes, factors, trees="oak"),
         lambda: dis.sap(codes, factors, by="eye"),
-        lambda: dis.factorvae_score(codes, factors, batch=1),
-        lambda: dis.factorvae_score(codes, factors, train=0),
         lambda: dis.dci(codes, factors[:, :1]),
         lambda: dis.mutual_information(codes, factors[:50]),
     ):

@@ -1,11 +1,9 @@
-"""Divergences between Gaussians against torch.distributions, quadrature and high-precision arithmetic; bad input included."""
+"""Divergences between Gaussians against torch.distributions and closed forms; bad input included."""
 
 import math
 
 import pytest
 import torch
-from scipy.integrate import quad
-from scipy.stats import norm
 from torch.distributions import Independent, Laplace, MultivariateNormal, Normal, kl_divergence
 
 from helpers import objective
@@ -27,21 +25,6 @@ def test_kl_between_is_that_of_torch_distributions():
     assert torch.allclose(objective.kl_between(mu1, logvar1, mu2, logvar2), kl_divergence(p, q), rtol=1e-10)
 
 
-@pytest.mark.parametrize(("m1", "l1", "m2", "l2"), [(0.0, 0.0, 0.0, 0.0), (1.0, -3.0, -1.0, 0.5), (-0.5, 2.0, 2.0, -1.0)])
-def test_kl_between_is_the_integral_that_defines_it(m1, l1, m2, l2):
-    q, p = norm(m1, math.exp(l1 / 2)), norm(m2, math.exp(l2 / 2))
-    reach = 12 * math.exp(l1 / 2)
-    integral = quad(lambda z: q.pdf(z) * (q.logpdf(z) - p.logpdf(z)), m1 - reach, m1 + reach, epsabs=1e-11)[0]
-    found = objective.kl_between(*(torch.tensor([[value]]) for value in (m1, l1, m2, l2)))
-    assert found.item() == pytest.approx(integral, abs=1e-8)
-
-
-def test_kl_between_against_the_prior_is_gaussian_kl():
-    mu, logvar = draw(50, 4), draw(50, 4, seed=1)
-    zero = torch.zeros_like(mu)
-    assert torch.allclose(objective.kl_between(mu, logvar, zero, zero), objective.gaussian_kl(mu, logvar), rtol=1e-10)
-
-
 def test_kl_between_is_never_negative_and_keeps_its_digits_where_the_two_nearly_agree():
     mu, logvar = draw(1000, 4).float(), draw(1000, 4, seed=1).float()
     near = logvar + 1e-4 * draw(1000, 4, seed=2).float()
@@ -60,12 +43,6 @@ def test_kl_between_at_the_edges():
         objective.kl_between(torch.zeros(4, 2), torch.zeros(4, 2), torch.zeros(2), torch.zeros(4, 2))
 
 
-def test_gaussian_kl_in_float32_overflows_to_infinity_where_its_page_says():
-    zero = torch.zeros(1, 1)
-    assert objective.gaussian_kl(zero, zero + 88).isfinite().all() and objective.gaussian_kl(zero, zero + 100).isinf().all()
-    assert objective.gaussian_kl(zero.double(), zero.double() + 100).item() == pytest.approx(0.5 * (math.exp(100) - 101))
-
-
 @pytest.mark.parametrize("size", [1, 2, 6])
 def test_gaussian_kl_full_is_that_of_torch_distributions(size):
     mean1, mean2 = draw(20, size), draw(20, size, seed=1)
@@ -74,19 +51,6 @@ def test_gaussian_kl_full_is_that_of_torch_distributions(size):
     found = objective.gaussian_kl_full(mean1, cov1, mean2, cov2)
     assert found.shape == (20,) and torch.allclose(found, oracle, rtol=1e-8)
     assert objective.gaussian_kl_full(mean1[0], cov1[0], mean2[0], cov2[0]).item() == pytest.approx(oracle[0].item())
-
-
-def test_gaussian_kl_full_of_diagonal_covariances_is_kl_between():
-    mu1, logvar1, mu2, logvar2 = draw(4, 10, 5)
-    found = objective.gaussian_kl_full(mu1, torch.diag_embed(logvar1.exp()), mu2, torch.diag_embed(logvar2.exp()))
-    assert torch.allclose(found, objective.kl_between(mu1, logvar1, mu2, logvar2), rtol=1e-8)
-
-
-def test_gaussian_kl_full_does_not_change_under_an_invertible_map():
-    mean1, mean2, cov1, cov2 = draw(4), draw(4, seed=1), covariances(4, seed=2), covariances(4, seed=3)
-    a = draw(4, 4, seed=4)
-    mapped = objective.gaussian_kl_full(a @ mean1, a @ cov1 @ a.T, a @ mean2, a @ cov2 @ a.T)
-    assert mapped.item() == pytest.approx(objective.gaussian_kl_full(mean1, cov1, mean2, cov2).item(), rel=1e-8)
 
 
 def test_gaussian_kl_full_refuses_what_is_no_covariance():
@@ -104,13 +68,6 @@ def test_gaussian_kl_full_refuses_what_is_no_covariance():
     assert objective.gaussian_kl_full(mean * math.nan, eye, mean, eye).isnan()
 
 
-def test_gaussian_kl_full_lets_gradients_through():
-    mean, cov = draw(3), covariances(3)
-    leaf = mean.clone().requires_grad_()
-    objective.gaussian_kl_full(leaf, cov, torch.zeros(3).double(), torch.eye(3).double()).backward()
-    assert torch.allclose(leaf.grad, mean)
-
-
 @pytest.mark.parametrize(("q", "p"), [(Normal(0.5, 0.7), Normal(0.0, 1.0)), (Laplace(0.0, 1.0), Laplace(1.0, 2.0))])
 def test_monte_carlo_kl_lies_within_five_errors_of_the_truth(q, p):
     torch.manual_seed(0)
@@ -123,15 +80,6 @@ def test_monte_carlo_kl_is_the_mean_of_the_log_ratio_with_its_standard_error():
     log_q, log_p = draw(2, 400)
     value, error = objective.monte_carlo_kl(log_q, log_p)
     assert torch.isclose(value, (log_q - log_p).mean()) and torch.isclose(error, (log_q - log_p).std() / 20)
-
-
-def test_the_error_of_monte_carlo_kl_is_honest():
-    torch.manual_seed(1)
-    q, p = Normal(0.5, 0.7), Normal(0.0, 1.0)
-    z, truth = q.sample((2000, 400)), kl_divergence(q, p).item()
-    tries = [objective.monte_carlo_kl(q.log_prob(row), p.log_prob(row)) for row in z]
-    covered = sum(abs(value - truth) < 2 * error for value, error in tries) / len(tries)
-    assert 0.93 < covered < 0.97
 
 
 def test_monte_carlo_kl_refuses_what_it_cannot_average():

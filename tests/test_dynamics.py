@@ -27,9 +27,6 @@ def near(spectrum: dynamics.Spectrum, wanted, room: float = 0.0) -> bool:
     return bool((off <= 5 * spectrum.errors + room).all())
 
 
-# ---- maps
-
-
 def test_known_maps_at_known_places():
     assert torch.equal(dynamics.logistic(torch.tensor([0.0, 0.5, 1.0])), torch.tensor([0.0, 1.0, 0.0]))
     assert torch.allclose(dynamics.tent(torch.tensor([0.25, 0.5, 0.75])), torch.tensor([0.5, 1.0, 0.5]))
@@ -48,7 +45,7 @@ def test_runge_kutta_follows_scipys_solution():
 
 
 def test_orbit_starts_where_it_is_told():
-    found = dynamics.orbit(dynamics.logistic, torch.tensor([[0.2]], dtype=torch.float64), 3)
+    found = dynamics.orbit(dynamics.logistic, torch.tensor([[0.2]], dtype=torch.float64), np.int64(3))
     assert found.flatten().tolist() == pytest.approx([0.2, 0.64, 0.9216])
     assert torch.equal(dynamics.orbit(dynamics.logistic, torch.tensor([[0.2]], dtype=torch.float64), 2, skip=1), found[1:])
 
@@ -61,22 +58,11 @@ def test_jacobian_is_the_analytic_one_also_for_one_state_and_for_constant_maps()
     assert not dynamics.jacobian(lambda z: torch.ones_like(z), z).any()
 
 
-# ---- Lyapunov spectra
-
-
 @pytest.mark.parametrize(("r", "wanted"), [(4.0, math.log(2)), (2.5, math.log(0.5)), (3.2, 0.5 * math.log(0.16))])
 def test_logistic_exponents(r, wanted):
     """r = 2.5: a fixed point with F' = 2 - r; r = 3.2: a cycle of two with (F²)' = 4 + 2 r - r²."""
     found = dynamics.lyapunov_spectrum(lambda x: dynamics.logistic(x, r), 0.1 + 0.8 * uniform(100, 1), 500, skip=300)
     assert near(found, [wanted], 1e-6)
-
-
-def test_tent_and_skew_tent_exponents():
-    found = dynamics.lyapunov_spectrum(lambda u: dynamics.tent(u, 1.7), uniform(4, 1), 300)
-    assert torch.allclose(found.exponents, torch.tensor([math.log(1.7)], dtype=torch.float64))
-    a = 0.3
-    skew = dynamics.lyapunov_spectrum(lambda u: torch.where(u < a, u / a, (1 - u) / (1 - a)), uniform(400, 1), 200)
-    assert near(skew, [-a * math.log(a) - (1 - a) * math.log(1 - a)], 1e-3)
 
 
 def test_a_matrix_has_the_logs_of_its_eigenvalues_moduli():
@@ -88,13 +74,6 @@ def test_a_matrix_has_the_logs_of_its_eigenvalues_moduli():
     assert torch.allclose(found.exponents.sum(), torch.linalg.det(A).abs().log(), atol=1e-9)
     leading = dynamics.lyapunov_spectrum(lambda z: z @ A.T, uniform(3, 3), 600, skip=300, k=1)
     assert torch.allclose(leading.exponents, found.exponents[:1])
-
-
-def test_cat_map_on_the_torus():
-    A = torch.tensor([[2.0, 1.0], [1.0, 1.0]], dtype=torch.float64)
-    found = dynamics.lyapunov_spectrum(lambda z: (z @ A.T).remainder(1), uniform(5, 2), 100)
-    golden = math.log((3 + math.sqrt(5)) / 2)
-    assert torch.allclose(found.exponents, torch.tensor([golden, -golden], dtype=torch.float64), atol=1e-9)
 
 
 def test_henon_against_the_literature_and_its_determinant():
@@ -111,19 +90,6 @@ def test_lorenz_against_the_literature_and_its_divergence():
     assert found.exponents.sum().item() == pytest.approx(-(10 + 1 + 8 / 3), abs=0.02)
 
 
-def test_an_independent_two_orbit_estimate_agrees():
-    """Renormalised finite separations, in NumPy, no derivative anywhere."""
-    z, w, total = np.array([0.1, 0.1]), np.array([0.1, 0.1 + 1e-8]), 0.0
-    step = lambda p: np.array([1 - 1.4 * p[0] ** 2 + p[1], 0.3 * p[0]])  # noqa: E731
-    for at in range(20_000):
-        z, w = step(z), step(w)
-        gap = np.linalg.norm(w - z)
-        total += math.log(gap / 1e-8) * (at >= 100)
-        w = z + (w - z) * 1e-8 / gap
-    found = dynamics.lyapunov_spectrum(dynamics.henon, 0.1 * uniform(150, 2), 500)
-    assert abs(total / 19_900 - found.exponents[0]) < 0.02
-
-
 @pytest.mark.parametrize(("skip", "every"), [(0, 7), (3, 7), (10, 7), (14, 1)])
 def test_every_counted_step_counts_once_wherever_the_skipping_ends(skip, every):
     found = dynamics.lyapunov_spectrum(lambda u: dynamics.tent(u, 1.7), uniform(3, 1), 14, skip=skip, every=every)
@@ -134,9 +100,6 @@ def test_a_lost_direction_is_minus_infinity_and_one_start_has_no_error():
     flat = torch.tensor([0.5, 0.0], dtype=torch.float64)
     found = dynamics.lyapunov_spectrum(lambda z: flat * z, uniform(1, 2), 5, skip=0)
     assert found.exponents.tolist() == [pytest.approx(math.log(0.5)), -math.inf] and found.errors.isnan().all()
-
-
-# ---- the reconstruction map
 
 
 @pytest.mark.parametrize("family", ["ae", "vae"])
@@ -150,22 +113,6 @@ def test_reconstruction_map_is_decode_then_encode_and_leaves_the_model_alone(fam
     assert weight.dtype == torch.float32 and weight.requires_grad
     with pytest.raises(ShapeError, match="3 latents"):
         step(torch.zeros(2, 4))
-
-
-def test_both_ways_round_have_the_same_eigenvalues():
-    model = build(ModelConfig(family="ae", shape=(1, 6, 6), latent=3, widths=(16,)), seed=2).double()
-    z = torch.randn(1, 3, generator=rng()).double()
-    inner = dynamics.jacobian(dynamics.reconstruction_map(model), z)[0]
-    D = torch.autograd.functional.jacobian(lambda z: model.decode(z).flatten(), z)[:, 0]  # (36, 3)
-    E = torch.autograd.functional.jacobian(lambda x: model.encode(x).flatten(), model.decode(z)).flatten(1)  # (3, 36)
-    assert torch.allclose(inner, E @ D, atol=1e-10)
-    outer = torch.linalg.eigvals(D @ E)
-    moduli = outer.abs().sort(descending=True).values
-    assert torch.allclose(moduli[:3], torch.linalg.eigvals(inner).abs().sort(descending=True).values, atol=1e-9)
-    assert moduli[3:].max() < 1e-4 * moduli[0]
-
-
-# ---- fixed points and basins
 
 
 def test_fixed_points_of_henon_are_its_two_with_their_multipliers():
@@ -184,29 +131,11 @@ def test_fixed_points_index_and_stability():
     found = dynamics.fixed_points(double_well, 4 * uniform(80, 2) - 2)
     assert torch.allclose(found.points, torch.tensor([[-1.0, 0], [0, 0], [1, 0]]).double(), atol=1e-8)
     assert found.stable.tolist() == [True, False, True] and found.index.tolist() == [1, -1, 1]
-
-
-def test_no_fixed_point_is_none_found():
-    found = dynamics.fixed_points(lambda z: z + 1, uniform(5, 2))
-    assert len(found.points) == 0 and found.jacobians.shape == (0, 2, 2) and found.stable.shape == (0,)
-
-
-def newton(z):
-    w = torch.complex(z[:, 0], z[:, 1])
-    return torch.view_as_real(w - (w**3 - 1) / (3 * w**2))
+    none = dynamics.fixed_points(lambda z: z + 1, uniform(5, 2))
+    assert len(none.points) == 0 and none.jacobians.shape == (0, 2, 2) and none.stable.shape == (0,)
 
 
 ROOTS = torch.tensor([[1, 0], [-0.5, 0.75**0.5], [-0.5, -(0.75**0.5)]], dtype=torch.float64)
-
-
-def test_basins_of_newtons_method_turn_into_each_other():
-    z = 2 * uniform(2000, 2) - 1
-    c, s = -0.5, 0.75**0.5
-    rotated = z @ torch.tensor([[c, s], [-s, c]], dtype=torch.float64)  # by 120°: root 0 → 1 → 2 → 0
-    one, other = (dynamics.settle(newton, start, ROOTS, n=60, radius=0.1) for start in (z, rotated))
-    assert (one.sink >= 0).double().mean() > 0.99
-    arrived = (one.sink >= 0) & (other.sink >= 0)
-    assert ((one.sink + 1) % 3 == other.sink)[arrived].double().mean() > 0.99
 
 
 def test_settle_counts_steps_and_those_who_never_arrive():
@@ -225,9 +154,6 @@ def test_a_tabulated_map_is_the_map_and_gets_better_with_the_fourth_power():
     assert torch.allclose(lopsided, wavy(torch.tensor([[1.5, 0.25]]).double()), atol=1e-4)
 
 
-# ---- dimension
-
-
 def test_box_dimensions_of_plain_sets():
     sizes = 2.0 ** -torch.arange(2.0, 7)
     assert dynamics.box_dimension(uniform(60_000, 2), sizes).value == pytest.approx(2, abs=0.02)
@@ -240,15 +166,12 @@ def test_box_dimension_of_the_cantor_set():
     points = (2 * digits * 3.0 ** -torch.arange(1, 31).double()).sum(1, keepdim=True)
     found = dynamics.box_dimension(points, 3.0 ** -torch.arange(1, 9).double())
     assert found.counts.tolist() == [2**k for k in range(1, 9)]
-    assert found.value == pytest.approx(math.log(2) / math.log(3), abs=1e-6) and found.miss < 1e-6
+    assert found.value == pytest.approx(math.log(2) / math.log(3), abs=1e-6)
 
 
 def test_box_counts_in_many_dimensions():
     corners = torch.tensor([[float(b) for b in f"{n:05b}"] for n in range(32)])
     assert dynamics.box_counts(corners.repeat(2, 1), [0.5, 2.0, 1e-14]).tolist() == [32, 1, 32]
-
-
-# ---- chaotic noise
 
 
 def test_chaotic_uniform_is_an_orbit_of_the_tent_map():
@@ -265,19 +188,9 @@ def test_chaotic_normal_is_normal_at_every_step(step):
     assert eps.abs().max() < 5.7
 
 
-def test_chaotic_normal_is_white_and_its_orbits_are_independent():
-    eps = dynamics.chaotic_normal(12, (30_000, 2), rng(4))
-    assert all((eps[0] * eps[k]).mean().abs() < 5 * (eps[0] * eps[k]).std() / 60_000**0.5 for k in range(1, 12))
-    assert abs((eps[5, :, 0] * eps[5, :, 1]).mean()) < 5 / 30_000**0.5
-    assert abs((eps[5, :, 0].square() * eps[5, :, 1].square()).mean() - 1) < 0.1
-
-
 def test_chaotic_noise_never_dies():
     eps = dynamics.chaotic_normal(20_000, 50, rng(5))
     assert eps.isfinite().all() and eps[-1000:].std(0).min() > 0.8
-
-
-# ---- bad input
 
 
 START = torch.full((2, 2), 0.1)
@@ -287,16 +200,16 @@ BAD = [
     (lambda: dynamics.orbit(dynamics.henon, torch.full((1, 2), 9.0), 50), ValueError, "left for infinity"),
     (lambda: dynamics.orbit(dynamics.henon, START, 0), ValueError, "n is 0"),
     (lambda: dynamics.orbit(dynamics.henon, START, 2.5), ValueError, "whole number"),
-    (lambda: dynamics.runge_kutta(dynamics.lorenz, 0.0), ValueError, "positive"),
+    (lambda: dynamics.runge_kutta(dynamics.lorenz, 0.0), ValueError, "dt is 0.0"),
     (lambda: dynamics.lyapunov_spectrum(dynamics.henon, START, 10, every=3), ValueError, "multiple"),
     (lambda: dynamics.lyapunov_spectrum(dynamics.henon, START, 10, k=3), ValueError, "2 dimensions"),
     (lambda: dynamics.lyapunov_spectrum(dynamics.henon, START, 10, dt=math.nan), ValueError, "dt"),
     (lambda: dynamics.lyapunov_spectrum(dynamics.henon, START + 9, 50), ValueError, "left for infinity"),
-    (lambda: dynamics.fixed_points(dynamics.henon, START, reach=0), ValueError, "must be positive"),
+    (lambda: dynamics.fixed_points(dynamics.henon, START, reach=0), ValueError, "reach is 0"),
     (lambda: dynamics.tabulated(dynamics.henon, (1, -1, 0, 1), 20), ValueError, "left < right"),
     (lambda: dynamics.tabulated(dynamics.henon, (0, 1, 0, 1), 3), ValueError, "side is 3"),
     (lambda: dynamics.settle(dynamics.henon, START, torch.zeros(1, 3), n=5, radius=1.0), ShapeError, "same number"),
-    (lambda: dynamics.settle(newton, START, ROOTS, n=5, radius=2.0), ValueError, "half the least distance"),
+    (lambda: dynamics.settle(dynamics.henon, START, ROOTS, n=5, radius=2.0), ValueError, "half the least distance"),
     (lambda: dynamics.box_dimension(uniform(100, 2), [0.5, 0.25, 0.01]), ValueError, "too many"),
     (lambda: dynamics.box_dimension(uniform(100, 2), [0.5, 0.25]), ValueError, "three or more"),
     (lambda: dynamics.box_counts(uniform(100, 2), [0.5, -1]), ValueError, "positive"),
@@ -309,16 +222,6 @@ BAD = [
 def test_bad_input_is_told_what_is_wrong(call, error, told):
     with pytest.raises(error, match=told):
         call()
-
-
-def test_counts_of_numpy_are_counts():
-    assert dynamics.orbit(dynamics.logistic, uniform(1, 1), np.int64(3)).shape == (3, 1, 1)
-    assert dynamics.chaotic_uniform(2, np.int64(3), rng()).shape == (2, 3)
-
-
-def test_one_runge_kutta_step_of_growth_is_the_exponential_to_the_fourth_power():
-    grown = dynamics.runge_kutta(lambda z: z, 0.5)(torch.ones(1, 1, dtype=torch.float64)).item()
-    assert grown == pytest.approx(1 + 0.5 + 0.5**2 / 2 + 0.5**3 / 6 + 0.5**4 / 24, abs=1e-15)
 
 
 def test_the_error_of_a_spectrum_is_the_standard_error_over_the_starts():

@@ -1,11 +1,9 @@
-"""The loss against torch.distributions, quadrature and autograd."""
+"""The loss against torch.distributions and autograd."""
 
 import math
 
 import pytest
 import torch
-from scipy.integrate import quad
-from scipy.stats import norm
 from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 
 from helpers import objective
@@ -23,15 +21,6 @@ def test_gaussian_kl_is_that_of_torch_distributions():
     assert torch.allclose(objective.gaussian_kl(mu, logvar), oracle, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize(("mu", "logvar"), [(0.0, 0.0), (1.5, -2.0), (-3.0, 1.0)])
-def test_gaussian_kl_is_the_integral_that_defines_it(mu, logvar):
-    sigma = math.exp(logvar / 2)
-    q = norm(mu, sigma)
-    integral = quad(lambda z: q.pdf(z) * (q.logpdf(z) - norm.logpdf(z)), mu - 12 * sigma, mu + 12 * sigma)[0]
-    found = objective.gaussian_kl(torch.tensor([[mu]], dtype=torch.float64), torch.tensor([[logvar]], dtype=torch.float64))
-    assert found.item() == pytest.approx(integral, abs=1e-8)
-
-
 def test_gaussian_kl_keeps_its_digits_near_the_prior():
     logvar = torch.tensor([[1e-4]])
     assert objective.gaussian_kl(torch.zeros(1, 1), logvar).item() == pytest.approx(0.25e-8, rel=0.05)
@@ -42,14 +31,11 @@ def test_gaussian_kl_at_the_edges():
     zero = torch.zeros(1, 1)
     assert objective.gaussian_kl(zero, torch.full((1, 1), -100.0)).item() == pytest.approx(49.5)
     assert objective.gaussian_kl(zero.double(), torch.full((1, 1), 100.0).double()).isfinite().all()
+    assert objective.gaussian_kl(zero, zero + 100).isinf().all()  # float32 ends at 88
+    assert objective.gaussian_kl(zero.bfloat16(), zero.bfloat16()).dtype == torch.float32
     assert objective.gaussian_kl(torch.tensor([[math.nan]]), zero).isnan().all()
     with pytest.raises(objective.ShapeError, match=r"mu \(4, 2\), logvar \(2,\)"):
         objective.gaussian_kl(torch.zeros(4, 2), torch.zeros(2))
-
-
-def test_gaussian_kl_is_computed_in_float32_from_half_precision():
-    mu, logvar = draw(10, 3).bfloat16(), draw(10, 3, seed=1).bfloat16()
-    assert objective.gaussian_kl(mu, logvar).dtype == torch.float32
 
 
 def test_bernoulli_nll_is_that_of_torch_distributions():
@@ -73,22 +59,13 @@ def test_gaussian_nll_is_that_of_torch_distributions(sigma):
     assert torch.allclose(objective.gaussian_nll(x, x_hat, sigma), oracle, rtol=1e-5)
 
 
-def test_optimal_sigma_has_zero_slope_and_its_gradient_may_be_left_out():
+def test_optimal_sigma_has_zero_slope_and_a_floor():
     x = torch.rand(4, 1, 5, 5)
     x_hat = torch.rand(4, 1, 5, 5, requires_grad=True)
     sigma = objective.optimal_sigma(x, x_hat).detach().requires_grad_()
     objective.gaussian_nll(x, x_hat, sigma).sum().backward()
     assert sigma.grad.abs() < 1e-3 * x.numel()
-    kept = x_hat.grad.clone()
-    x_hat.grad = None
-    (0.5 * x.numel() * (x - x_hat).square().mean().log()).backward()  # the loss with the best sigma put in
-    assert torch.allclose(kept, x_hat.grad, rtol=1e-4)
-
-
-def test_optimal_sigma_stays_a_fraction_of_a_grey_level_away_from_0():
-    x = torch.rand(2, 1, 4, 4)
-    assert objective.optimal_sigma(x, x).item() == pytest.approx(1e-3)
-    assert objective.optimal_sigma(x, x + 1e-2).item() == pytest.approx(1e-2, rel=1e-3)
+    assert objective.optimal_sigma(x, x).item() == pytest.approx(1e-3)  # a fraction of a grey level
 
 
 def test_bits_per_dim():
@@ -115,12 +92,9 @@ def test_active_units_are_those_whose_mean_moves_with_the_data():
     assert objective.active_units(mu.bfloat16()).sum() == 2
     with pytest.raises(ValueError, match="NaN"):
         objective.active_units(torch.tensor([[math.nan], [0.0]]))
-
-
-@pytest.mark.parametrize("mu", [torch.zeros(5), torch.zeros(1, 3), torch.zeros(2, 3, 4)])
-def test_active_units_need_images_in_rows(mu):
-    with pytest.raises(objective.ShapeError, match="2 or more images"):
-        objective.active_units(mu)
+    for wrong in (torch.zeros(5), torch.zeros(1, 3), torch.zeros(2, 3, 4)):
+        with pytest.raises(objective.ShapeError, match="2 or more images"):
+            objective.active_units(wrong)
 
 
 def test_free_bits_lie_on_the_floor_or_on_the_kl():

@@ -34,7 +34,7 @@ def test_extreme_and_unequal_posteriors():
     assert kl_per_latent(torch.full((1, 2), torch.nan), torch.zeros(1, 2)).isnan().all()
     with pytest.raises(ShapeError, match="same shape"):
         kl_per_latent(torch.zeros(3, 2), torch.zeros(3, 1))
-    with pytest.raises(ShapeError, match="at least one picture"):
+    with pytest.raises(ShapeError, match="at least one image"):
         ranked_by_kl(torch.zeros(0, 2), torch.zeros(0, 2))
 
 
