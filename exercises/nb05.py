@@ -1,10 +1,12 @@
 """The exercises of notebook 05: cases, right functions, and wrong ones with what a student is told of them."""
 
+import math
+
 import torch
 from scipy.stats import norm
 from torch.distributions import Normal, kl_divergence
 
-from exercises import answered, exercise, normal, returned
+from exercises import answered, exercise, normal, returned, rng
 
 
 def by_torch(mu1, logvar1, mu2, logvar2):
@@ -130,3 +132,84 @@ def ticks(shares):
 )
 def equal_share_ticks(n):
     return norm.ppf([(i + 0.5) / n for i in range(n)])
+
+
+class Tiny(torch.nn.Module):
+    """A VAE of 3×4×4 images with two latents, always the same."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads, self.body = torch.nn.Linear(48, 4), torch.nn.Linear(2, 48)
+        with torch.no_grad():
+            for part, seed in ((self.heads, 1), (self.body, 2)):
+                part.weight.copy_(normal(*part.weight.shape, seed=seed) / 4)
+                part.bias.zero_()
+
+    def encode(self, x):
+        return self.heads(x.flatten(1)).chunk(2, 1)
+
+    def decode(self, z):
+        return torch.sigmoid(self.body(z)).unflatten(1, (3, 4, 4))
+
+
+def trained(answer):
+    """Return what an answer returns, and what it makes of the weights: (recon, kl, weights)."""
+
+    def run(count: int, batch: int):
+        model, generator = Tiny(), rng(4)
+        images = torch.randint(0, 256, (count, 3, 4, 4), dtype=torch.uint8, generator=rng(3))
+        order = torch.randperm(count, generator=rng(5))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        recon, kl = answered(answer, model, optimizer, images, order, generator, batch)
+        return torch.cat([torch.tensor([float(recon), float(kl)]), *(p.detach().flatten() for p in model.parameters())])
+
+    return run
+
+
+@exercise(
+    "05.6",
+    cases=[(10, 4), (12, 4)],
+    view=trained,
+    what="recon, kl and the weights afterwards, in this order,",
+    hint="Try one batch by hand: recon, kl, loss, zero_grad, backward, step.",
+    slips={
+        "the images are uint8; the model expects pixels in [0, 1].": {"scale": 1.0},
+        "the last, smaller batch is missing.": {"whole": False},
+        "the gradients of all batches add up: call optimizer.zero_grad() before backward().": {"clear": False},
+        "the last batch is smaller, so the mean of the batches' means is not the mean over images.": {"weigh": False},
+        "exp(logvar) is the variance; noise is multiplied by the standard deviation, exp(logvar / 2).": {"stretch": 1.0},
+        "the KL term is missing from the loss.": {"beta": 0.0},
+        "recon is a mean over pixels; sum it: both terms are in nats per image.": {"mean": True},
+        "σ is fixed at 1; it should be the root mean squared error of the batch.": {"sigma": False},
+        "½ log 2π for each pixel is missing from recon.": {"constant": False},
+        "the weights have not changed: call loss.backward() and optimizer.step().": {"step": False},
+        "the loss is a sum over the batch; take the mean.": {"total": True},
+        "the images are not taken in the order that is given.": {"ordered": False},
+    },
+)
+def train_epoch(
+    model, optimizer, images, order, generator, batch=32, scale=255.0, whole=True, clear=True, weigh=True, stretch=0.5, beta=1.0,
+    mean=False, sigma=True, constant=True, step=True, total=False, ordered=True,
+):  # fmt: skip
+    rows, images = [], images[order] if ordered else images
+    for x in images.split(batch):
+        if len(x) < batch and not whole:
+            continue
+        x = x.float() / scale
+        mu, logvar = model.encode(x)
+        x_hat = model.decode(mu + torch.exp(stretch * logvar) * torch.randn(mu.shape, generator=generator))
+        square = (x - x_hat).square().flatten(1)
+        width = square.mean().sqrt() if sigma else torch.tensor(1.0)
+        pixels = square.shape[1]
+        recon = square.sum(1) / (2 * width**2) + pixels * (width.log() + 0.5 * math.log(2 * math.pi) * constant)
+        recon = recon / pixels if mean else recon
+        kl = 0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum(1)
+        loss = (recon + beta * kl).sum() if total else (recon + beta * kl).mean()
+        if clear:
+            optimizer.zero_grad()
+        if step:
+            loss.backward()
+            optimizer.step()
+        rows.append((recon.mean().item(), kl.mean().item(), len(x) if weigh else 1))
+    count = sum(n for _, _, n in rows)
+    return sum(r * n for r, _, n in rows) / count, sum(k * n for _, k, n in rows) / count

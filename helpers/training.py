@@ -154,7 +154,7 @@ def fit(
     save = partial(write_checkpoint, checkpoint, model, loop, run) if checkpoint and first_process() else None
     try:
         loop.train(images, held_out, history, progress, save)
-        loop.warn_if_useless(model, images)
+        loop.note_if_useless(model, images)
     except KeyboardInterrupt:
         history.interrupted = True
     except (torch.OutOfMemoryError, MemoryError) as error:
@@ -315,8 +315,8 @@ class Loop:
         self.optimizer.step()
         return torch.stack([part.detach().mean() for part in parts])
 
-    def warn_if_useless(self, model: nn.Module, images: Tensor) -> None:
-        """Warn when reconstructions of training images are no better than the mean image: the decoder ignores its code."""
+    def note_if_useless(self, model: nn.Module, images: Tensor) -> None:
+        """Print a note when reconstructions of training images are no better than the mean image: the decoder ignores its code."""
         nll = getattr(model, "nll", None)
         if self.own_objective or nll is None or self.total < 200:  # too short a run to say
             return
@@ -327,11 +327,9 @@ class Loop:
             mean = x.mean(0, keepdim=True).clamp(1e-4, 1 - 1e-4).logit().expand_as(x)
             constant = nll(x, mean).mean().item()
         if found >= constant and first_process():
-            warnings.warn(
-                f"the reconstructions are no better than the mean image (recon {found:.1f} nats, the mean image {constant:.1f}): "
-                f"the decoder ignores its code. Train longer; if that does not help, take a lower lr (now {self.lr:g}) or beta.",
-                RuntimeWarning,
-                stacklevel=3,
+            print(
+                f"Note: the reconstructions are no better than the mean image [recon {found:.1f} nats, mean image {constant:.1f} "
+                f"nats]. The decoder ignores its code. Train longer; if this fails, take a lower lr (now {self.lr:g}) or beta."
             )
 
     @torch.no_grad()

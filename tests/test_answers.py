@@ -142,7 +142,7 @@ def test_these_guards_notice_what_they_are_for():
     assert any("9 does not choose" in line for line in shortcomings(text.replace("- **(d) is wrong.**", "- **(d)**")))
     assert any("13 is too short" in line for line in shortcomings(re.sub(r"(## 13\. .+?\n).*?(?=## 14)", r"\1", text, flags=re.S)))
     assert any("no such file" in line for line in broken(text.replace("03_kl_divergence.ipynb", "03_k.ipynb"), THEORY.parent))
-    assert any("no such heading" in line for line in broken(text.replace("#Two-heads", "#Three-heads"), THEORY.parent))
+    assert any("no such heading" in line for line in broken(text.replace("#Clip-the-noise", "#Clip-a-noise"), THEORY.parent))
     assert any("no such claim" in line for line in broken(text.replace('claim "Pathwise: 4', 'claim "Pathwise: 5'), THEORY.parent))
     assert any("no such file" in line for line in broken(text.replace("docs/autoencoder.png", "docs/a.png"), THEORY.parent))
     assert SLIP.findall(r"$a\,b$") and not SLIP.findall(r"$a\thinspace b$")

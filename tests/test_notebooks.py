@@ -28,12 +28,14 @@ def outputs(path: Path) -> list[dict]:
 # claims without a measured value, at most: identities, and pages that are still to be rewritten
 VALUELESS = {
     "00_start_here": 1, "01_the_autoencoder": 3, "02_from_likelihood_to_the_elbo": 2, "03_kl_divergence": 8,
-    "04_reparameterization": 7, "05_the_variational_autoencoder": 1, "06_beta_vae": 2, "07_fc_against_conv": 4,
+    "04_reparameterization": 7, "05_the_variational_autoencoder": 0, "06_beta_vae": 2, "07_fc_against_conv": 4,
     "08_interpolation": 1, "09_celeba": 1, "10_traversals": 4, "11_disentanglement": 3, "12_evaluating_generators": 3,
     "13_robustness": 0, "14_chaos": 1, "15_limits_and_next": 2,
 }  # fmt: skip
 WIDGETS = {"00": 2, "06": 1, "08": 1, "09": 1, "10": 2, "11": 1, "14": 1, "15": 1}  # stored widgets a notebook
-REWRITTEN: set[str] = set()  # pages of the second edition, for which the budgets and the language list are failures
+REWRITTEN = {
+    "05_the_variational_autoencoder"
+}  # pages of the second edition, for which the budgets and the language list are failures
 
 
 @pytest.fixture(params=PATHS, ids=lambda path: path.stem)
@@ -106,7 +108,8 @@ def test_opens_and_closes_as_every_notebook_does(path):
     first, *rest = [source(cell) for cell in cells(path, "markdown")]
     assert re.match(rf"# {path.name[:2]} · .+\n\n> Afterwards ", first)
     assert "**You will**" in first and "**Needs:**" in first and "**Time:**" in first
-    assert any(text.startswith("## Exercises") for text in rest) and any(text.startswith("## What you saw") for text in rest)
+    assert any(re.search(r"^## Exercises", text, re.M) for text in rest)
+    assert any(re.search(r"^## (What you saw|Summary)", text, re.M) for text in rest)
 
 
 def test_nothing_is_defined_twice_across_notebooks():

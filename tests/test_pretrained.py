@@ -1,5 +1,6 @@
 """The shipped weights: they load, say where they come from, agree with their codes, and damage is noticed."""
 
+import importlib.util
 import json
 from dataclasses import replace
 
@@ -11,6 +12,8 @@ from helpers.data import DataError
 from helpers.models import ModelConfig, build, parameter_count
 from helpers.pretrained import Codes
 from tools.recipes import recipe
+
+ROOT = pretrained.FOLDER.parents[1]
 
 
 @pytest.mark.parametrize("name", pretrained.names())
@@ -116,9 +119,16 @@ def test_an_unknown_name_lists_the_known_ones():
         pretrained.load("fashion_vea")
 
 
-@pytest.mark.parametrize("name", pretrained.names())
+def test_the_table_of_the_beta_family_is_that_of_the_cards():
+    spec = importlib.util.spec_from_file_location("beta_family", ROOT / "docs" / "beta_family.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    assert "\n".join(script.rows()) in (ROOT / "docs" / "models.md").read_text()
+
+
+@pytest.mark.parametrize("name", [name for name in pretrained.names() if not name.startswith(("fashion_beta", "fashion_conv"))])
 def test_the_readme_quotes_the_card(name):
-    rows = (pretrained.FOLDER.parents[1] / "README.md").read_text().splitlines()
+    rows = (ROOT / "README.md").read_text().splitlines()
     row, scores = next(line for line in rows if line.startswith(f"| `{name}`")), pretrained.card(name)["scores"]
     if "accuracy" in scores:
         assert f"accuracy {scores['accuracy']:.3f}" in row
