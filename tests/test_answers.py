@@ -126,7 +126,7 @@ def test_measured_numbers_are_those_of_the_course():
     assert [round(pretrained.card(f"fashion_{name}")["scores"]["sse"], 1) for name in ("ae", "vae")] == [17.9, 18.4]
     cells = json.loads((ROOT / "notebooks" / "03_kl_divergence.ipynb").read_text())["cells"]
     printed = "".join("".join(out.get("text", "")) for cell in cells for out in cell.get("outputs", ()))
-    width, distance = "0.12 with the term and 0.0027 without", "1.8 against 9.8"
+    width, distance = "0.11 with the term and 0.0013 without", "1.8 against 8.7"
     for label, said in (("typical width σ", width), ("distance of μ from the origin", distance)):
         assert said in " ".join(text.split())
         stored = re.search(rf"^{label} +(\S+) +(\S+)$", printed, flags=re.M)
