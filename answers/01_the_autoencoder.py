@@ -28,3 +28,24 @@ def report_test_error(reconstruct, train_x, test_x):
     """01.4: the training images were in the mean. A test error is computed on test images alone."""
     difference = test_x - reconstruct(test_x)
     return difference.square().flatten(1).sum(1).mean()
+
+
+def train_autoencoder(x, k):
+    """01.5: two matrices and the mean are the whole model; large steps at first, small ones at the end."""
+    torch.manual_seed(0)
+    mean = x.mean(0)
+    encoder = torch.nn.Linear(x.shape[1], k, bias=False)
+    decoder = torch.nn.Linear(k, x.shape[1], bias=False)
+    weights = [*encoder.parameters(), *decoder.parameters()]
+    optimizer = torch.optim.Adam(weights, lr=0.05)
+    steps = 500
+    for step in range(steps):
+        optimizer.param_groups[0]["lr"] = 0.05 * (1 - step / steps)
+        x_hat = mean + decoder(encoder(x - mean))
+        loss = (x - x_hat).square().sum(1).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        z = encoder(x - mean)
+        return z, mean + decoder(z)

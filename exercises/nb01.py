@@ -3,7 +3,7 @@
 import torch
 from sklearn.decomposition import PCA
 
-from exercises import exercise, normal, rng
+from exercises import Wrong, answered, exercise, normal, refuse, returned, rng
 
 x = normal(60, 12, seed=1).float() @ torch.diag(torch.arange(12.0)) + 5
 
@@ -92,3 +92,53 @@ dark, bright = (torch.rand(40, 1, 4, 4, generator=rng(4)) * 0.4 + less for less 
 )
 def report_test_error(reconstruct, train, test, of=lambda train, test: test.mean()):
     return of(*((x - reconstruct(x)).square().flatten(1).sum(1) for x in (train, test)))
+
+
+cloud = normal(200, 8, seed=7).float() @ torch.diag(torch.arange(8.0, 0, -1)) / 4 + 3
+
+
+def projected(x, k, centred=True):
+    """Return the codes and the reconstructions of rows from their first k singular directions."""
+    mean = x.mean(0) if centred else torch.zeros(x.shape[1])
+    v = torch.linalg.svd(x - mean, full_matrices=False).Vh[:k]
+    return (x - mean) @ v.T, mean + (x - mean) @ v.T @ v
+
+
+def error_of(x_hat):
+    return (cloud - x_hat).square().sum(1).mean().item()
+
+
+@exercise(
+    "01.5",
+    right=projected,
+    slips={
+        "return two tensors": lambda x, k: projected(x, k)[1],
+        "not a linear function of your 2 codes": lambda x, k: (projected(x, k)[0], x.clone()),
+        "a plane through 0": lambda x, k: projected(x, k, centred=False),
+        "no better than the mean": lambda x, k: (torch.zeros(len(x), k), x.mean(0).expand_as(x)),
+        "times PCA's": lambda x, k: (projected(x, k)[0], x.mean(0) + 0.8 * (projected(x, k)[1] - x.mean(0))),
+        "the codes should have shape": lambda x, k: projected(x, k + 1),
+    },
+)
+def train_autoencoder(answer):
+    k, pair = 2, answered(answer, cloud.clone(), 2)
+    refuse(not isinstance(pair, (tuple, list)) or len(pair) != 2, "return two tensors: the codes and the reconstructions.")
+    z = returned(lambda: pair[0], like=torch.zeros(len(cloud), k), what="the codes")
+    x_hat = returned(lambda: pair[1], like=cloud, what="the reconstructions")
+    inputs = torch.cat([z, torch.ones(len(z), 1, dtype=z.dtype)], 1)
+    beside = (x_hat - inputs @ torch.linalg.lstsq(inputs, x_hat, driver="gelsd").solution).square().sum(1).mean()
+    refuse(
+        beside > 1e-3 * cloud.var(0).sum(),
+        f"the reconstructions are not a linear function of your {k} codes. Does something pass beside the bottleneck?",
+    )
+    error, least = error_of(x_hat), error_of(projected(cloud, k)[1])
+    if error <= 1.02 * least:
+        return
+    refuse(
+        error > 0.98 * error_of(cloud.mean(0)), "the error is no better than the mean of the rows. Does the optimiser take steps?"
+    )
+    refuse(
+        abs(error / error_of(projected(cloud, k, centred=False)[1]) - 1) < 0.02,
+        "the error is that of a plane through 0. Subtract the mean of the rows, or give the decoder a bias.",
+    )
+    raise Wrong(f"the error is {error / least:.2f} times PCA's. Train longer, and take smaller steps towards the end.")
