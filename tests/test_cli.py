@@ -38,6 +38,34 @@ def test_train_writes_weights_card_and_codes_that_agree(tiny, tmp_path, capsys):
     assert "wrote" in capsys.readouterr().out
 
 
+def test_of_several_seeds_the_median_ships_and_the_card_has_the_scores_and_histories_of_all(tiny, tmp_path, monkeypatch):
+    monkeypatch.setitem(recipes.RECIPES, "tiny", replace(TINY, seeds=3, beta=2.0))
+    assert cli.main(tiny) == 0
+    card = pretrained.card("tiny", tmp_path / "out")
+    losses = {run["seed"]: run["scores"]["recon"] + 2 * run["scores"]["kl"] for run in card["runs"]}
+    assert list(losses) == [0, 1, 2] and len(set(losses.values())) == 3
+    assert losses[card["seed"]] == sorted(losses.values())[1]
+    assert all(len(run["history"]) == 1 and run["history"][0]["held_recon"] > 0 for run in card["runs"])
+    assert card["history"] == next(run["history"] for run in card["runs"] if run["seed"] == card["seed"])
+
+
+def test_calibration_is_kept_only_where_the_held_out_kl_falls(tiny, tmp_path):
+    assert cli.main(tiny) == 0
+    card = pretrained.card("tiny", tmp_path / "out")
+    found = card["calibration"]
+    assert found["kl"][1] < found["kl"][0] and len(found["shift"]) == len(found["scale"]) == 2
+    assert card["scores"]["kl"] == pytest.approx(found["kl"][1], rel=0.01)
+    train_set, held_out = (recipes.load("fashion", split, n=200, quiet=True) for split in ("train", "test"))
+    model = pretrained.load("tiny", tmp_path / "out")
+    recipes.calibrate(model, train_set, held_out)
+    weights = [value.clone() for value in model.state_dict().values()]
+    other = replace(held_out, images=torch.rand(200, 1, 28, 28) * 1e-3)  # whose codes lie elsewhere than those it is fitted to
+    before = recipes.models.evaluate(model, train_set.images)["kl"]
+    assert recipes.calibrate(model, other, train_set) == {}
+    assert recipes.models.evaluate(model, train_set.images)["kl"] == pytest.approx(before)
+    assert all(torch.equal(a, b) for a, b in zip(weights, model.state_dict().values(), strict=True))
+
+
 def test_train_writes_a_feature_network_with_the_names_of_its_outputs_and_features_to_compare_with(tiny, tmp_path, monkeypatch):
     plan = Recipe("celeba", FeatureConfig((3, 64, 64), 2, (4, 4), 40, "attributes"), epochs=1, batch=50, codes=30, held_out="valid")
     faces = {split: recipes.load("celeba", split, n=100, quiet=True) for split in ("train", "valid")}

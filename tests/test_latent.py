@@ -8,7 +8,7 @@ import torch
 from scipy.spatial import geometric_slerp
 from sklearn.linear_model import LinearRegression
 
-from helpers import latent
+from helpers import latent, models, objective
 from helpers.objective import ShapeError
 from helpers.pretrained import Codes
 
@@ -270,3 +270,23 @@ POINTS, CERTAIN = torch.randn(50, 2, generator=rng()), torch.ones(50, 1).bool()
 def test_bad_input_is_told_what_is_wrong(call, error, told):
     with pytest.raises(error, match=told):
         call()
+
+
+@pytest.mark.parametrize("network", ["fc", "conv"])
+def test_calibrated_latents_have_mean_0_and_second_moment_1_and_decode_to_the_same(network):
+    model = models.build(models.ModelConfig("vae", network, (1, 8, 8), latent=3, widths=(6, 6)), seed=0)
+    with torch.no_grad():
+        model.to_mu.weight.mul_(20)
+        model.to_mu.bias.copy_(torch.tensor([1.0, -2.0, 0.0]))
+        model.to_logvar.bias.copy_(torch.tensor([0.5, -3.0, 1.0]))
+    images = torch.rand(200, 1, 8, 8, generator=rng())
+    (mu, logvar), before = models.posterior(model, images), models.reconstruct(model, images)
+    shift, scale = latent.calibrate(model, mu, logvar)
+    new_mu, new_logvar = models.posterior(model, images)
+    assert torch.allclose(models.reconstruct(model, images), before, atol=1e-5)
+    assert torch.allclose(new_mu, (mu - shift) / scale, atol=1e-4)
+    assert torch.allclose(new_logvar, logvar - 2 * scale.log(), atol=1e-4)
+    assert torch.allclose(new_mu.mean(0), torch.zeros(3), atol=1e-4)
+    assert torch.allclose((new_mu**2 + new_logvar.exp()).mean(0), torch.ones(3), atol=1e-4)
+    gain = objective.gaussian_kl(mu, logvar).mean() - objective.gaussian_kl(new_mu, new_logvar).mean()
+    assert gain.item() == pytest.approx(0.5 * (shift**2 + scale**2 - 1 - 2 * scale.log()).sum().item(), rel=1e-4) and gain > 0
