@@ -104,6 +104,12 @@ def disagreement(answer):
     slips={
         "now the sample is neither mu + exp(head) · eps nor mu + exp(head / 2) · eps.": {"stretch": 2.0, "charge": 4.0},
         "sample and KL still disagree: the sample's σ is exp(head / 2), so log σ² = head.": {"stretch": 0.5},
+        "half of the KL is right: the sample's σ is exp(head), so log σ² = 2 · head, wherever it stands.": (
+            lambda mu, head, eps: (mu + head.exp() * eps, 0.5 * (mu**2 + torch.exp(2 * head) - 1 - head).sum(1))
+        ),
+        "half of the KL is right: the sample's σ is exp(head), so σ² = exp(2 · head).": (
+            lambda mu, head, eps: (mu + head.exp() * eps, 0.5 * (mu**2 + torch.exp(head) - 1 - 2 * head).sum(1))
+        ),
     },
 )
 def sample_and_kl(mu, head, eps, stretch=1.0, charge=2.0):
