@@ -34,7 +34,7 @@ def pca_reconstruct(x, k, before=1, after=1):
 
 @exercise(
     "01.2",
-    cases=[(1, 784, 3, 5, 0), (1, 784, 2, 8, 0), (1000, 784, 2, 8, 0), (50_000, 3072, 64, 16, 700_000)],
+    cases=[(1, 784, 3, 5, 0), (1, 784, 2, 8, 0), (1000, 784, 2, 8, 0), (50_000, 3072, 64, 16, 700_000), (9000, 784, 2, 8, 500_000)],
     what="the ratio",
     slips={
         "that is the inverse: the ratio says how many times *smaller* the codes are, so it is above 1 here.": {"power": -1},
@@ -42,6 +42,7 @@ def pca_reconstruct(x, k, before=1, after=1):
         "you deliver the decoder with every image; it is needed once.": {"each": 1},
         "a weight of the decoder takes two bytes, not one.": {"weight": 1},
         "a latent number may end within a byte: use /, not //.": lambda n, p, z, b, w: n * p / (n * z * b // 8 + 2 * w),
+        "a weight of the decoder takes two bytes, whatever `bits` is.": lambda n, p, z, b, w: n * p / (n * z * b / 8 + w * b / 8),
         "a latent number takes `bits` bits, and all sizes are in bytes.": {"byte": 1},
     },
 )
@@ -108,12 +109,21 @@ def error_of(x_hat):
     return (cloud - x_hat).square().sum(1).mean().item()
 
 
+def not_linear(inputs, outputs):
+    """Return whether rows of outputs are no linear function, with a constant, of rows of inputs."""
+    inputs = torch.cat([inputs, torch.ones(len(inputs), 1, dtype=inputs.dtype)], 1)
+    rest = outputs - inputs @ torch.linalg.lstsq(inputs, outputs, driver="gelsd").solution
+    return rest.square().sum() > 1e-3 * (outputs - outputs.mean(0)).square().sum() + 1e-9
+
+
 @exercise(
     "01.5",
     right=projected,
     slips={
         "return two tensors": lambda x, k: projected(x, k)[1],
         "not a linear function of your 2 codes": lambda x, k: (projected(x, k)[0], x.clone()),
+        "the codes are not a linear function of the rows": lambda x, k: (projected(x, k)[0] ** 3, x.mean(0).expand_as(x)),
+        "the codes should have shape (200, 3)": lambda x, k: projected(x, 2),
         "a plane through 0": lambda x, k: projected(x, k, centred=False),
         "no better than the mean": lambda x, k: (torch.zeros(len(x), k), x.mean(0).expand_as(x)),
         "times PCA's": lambda x, k: (projected(x, k)[0], x.mean(0) + 0.8 * (projected(x, k)[1] - x.mean(0))),
@@ -121,15 +131,22 @@ def error_of(x_hat):
     },
 )
 def train_autoencoder(answer):
-    k, pair = 2, answered(answer, cloud.clone(), 2)
+    for k in (2, 3):
+        reconstructed(answer, k)
+
+
+def reconstructed(answer, k):
+    """Check one training of an answer, with k latents."""
+    pair = answered(answer, cloud.clone(), k)
     refuse(not isinstance(pair, (tuple, list)) or len(pair) != 2, "return two tensors: the codes and the reconstructions.")
     z = returned(lambda: pair[0], like=torch.zeros(len(cloud), k), what="the codes")
     x_hat = returned(lambda: pair[1], like=cloud, what="the reconstructions")
-    inputs = torch.cat([z, torch.ones(len(z), 1, dtype=z.dtype)], 1)
-    beside = (x_hat - inputs @ torch.linalg.lstsq(inputs, x_hat, driver="gelsd").solution).square().sum(1).mean()
     refuse(
-        beside > 1e-3 * cloud.var(0).sum(),
+        not_linear(z, x_hat),
         f"the reconstructions are not a linear function of your {k} codes. Does something pass beside the bottleneck?",
+    )
+    refuse(
+        not_linear(cloud.double(), z), "the codes are not a linear function of the rows: the encoder should have one linear layer."
     )
     error, least = error_of(x_hat), error_of(projected(cloud, k)[1])
     if error <= 1.02 * least:
