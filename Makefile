@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Stored outputs are those of a fresh clone: drawn data, seed 0, quick budget, no progress bars.
 STORED := VAE_COURSE_STANDINS=1 VAE_COURSE_BUDGET=quick VAE_COURSE_SEED=0 TQDM_DISABLE=1 VAE_COURSE_DATA=
-NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
+NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb notebooks/further/*.ipynb))
 # Jupyter refuses to run as root unless told; in a container, root is normal.
 ROOT := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 

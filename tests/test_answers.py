@@ -1,15 +1,14 @@
 """Guards on answers/theory.md: each question answered, each link, claim and picture there, each figure as its script draws it."""
 
-import ast
 import importlib.util
 import json
 import re
 import sys
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from links import LINK, broken
 from PIL import Image
 
 from helpers import pretrained
@@ -20,7 +19,6 @@ if not THEORY.exists():
     pytest.skip("this copy of the course has no folder answers/", allow_module_level=True)
 KINDS = {"Theory": range(1, 5), "Written exam": range(5, 8), "Quiz": range(8, 13), "Lecture notes": range(13, 29)}
 LETTERS = {8: "b", 9: "c", 10: "c", 12: "b"}  # 11 is true or false
-LINK = re.compile(r"(!?)\[([^\[\]]*)\]\(((?:[^()\s]|\([^()\s]*\))+)\)")
 SLIP = re.compile(r"\\[^A-Za-z\s]")  # Markdown takes these backslashes for itself, and the formula breaks
 
 
@@ -55,47 +53,6 @@ def shortcomings(text: str) -> list[str]:
                 wrong.append(f"{number} does not choose ({LETTERS[number]}) and reject each of the others")
             if not all(f"({letter})" in question for letter in "abcd"):
                 wrong.append(f"{number} does not state its options")
-    return wrong
-
-
-@cache
-def notebook(path: Path) -> tuple[set[str], set[str]]:
-    """Return a notebook's heading anchors, as Jupyter makes them, and the sentences of its claims."""
-    cells = json.loads(path.read_text())["cells"]
-    sources = {kind: ["".join(c["source"]) for c in cells if c["cell_type"] == kind] for kind in ("markdown", "code")}
-    headings = re.findall(r"^#+ (.+)$", "\n".join(sources["markdown"]), flags=re.M)
-    calls = [node for code in sources["code"] for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
-    claims = [call.args[0] for call in calls if getattr(call.func, "id", "") == "claim" and call.args]
-    sentences = {one.value for one in claims if isinstance(one, ast.Constant)}
-    return {heading.replace(" ", "-") for heading in headings}, sentences
-
-
-def anchors(path: Path) -> set[str]:
-    """Return the anchors of a notebook's or a Markdown file's headings."""
-    if path.suffix == ".ipynb":
-        return notebook(path)[0]
-    headings = re.findall(r"^#+ (.+)$", path.read_text(), flags=re.M)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-def broken(text: str, folder: Path) -> list[str]:
-    """Return every link, picture and quoted claim of a page in `folder` that has no target."""
-    wrong = []
-    for line in text.splitlines():
-        links = list(LINK.finditer(line))
-        for link, following in zip(links, [*links, None][1:], strict=True):
-            address, _, anchor = link[3].partition("#")
-            path = (folder / address).resolve()
-            if not path.is_file():
-                wrong.append(f"no such file: {address}")
-                continue
-            if anchor and anchor not in anchors(path):
-                wrong.append(f"no such heading: {link[3]}")
-            said = line[link.end() : following.start() if following else len(line)]
-            for sentence in re.findall(r'claim "([^"]+)"', said):
-                if path.suffix != ".ipynb" or sentence not in notebook(path)[1]:
-                    wrong.append(f"{address} makes no such claim: {sentence}")
-        wrong += ["claim before any link"] * ('claim "' in (line[: links[0].start()] if links else line))
     return wrong
 
 

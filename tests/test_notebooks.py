@@ -6,11 +6,14 @@ import re
 from pathlib import Path
 
 import pytest
+from links import broken
 
 from tools.notebook_report import report
 
 ROOT = Path(__file__).parent.parent
-PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+CORE = sorted((ROOT / "notebooks").glob("*.ipynb"))
+FURTHER = sorted((ROOT / "notebooks" / "further").glob("*.ipynb"))  # optional depth: NNx_topic.ipynb, all of the second edition
+PATHS = CORE + FURTHER
 
 
 def source(cell: dict) -> str:
@@ -33,9 +36,8 @@ VALUELESS = {
     "13_robustness": 0, "14_chaos": 1, "15_limits_and_next": 2,
 }  # fmt: skip
 WIDGETS = {"00": 2, "06": 1, "08": 1, "09": 1, "10": 2, "11": 1, "14": 1, "15": 1}  # stored widgets a notebook
-REWRITTEN = {
-    "05_the_variational_autoencoder"
-}  # pages of the second edition, for which the budgets and the language list are failures
+# pages of the second edition, for which the budgets and the language list are failures
+REWRITTEN = {"00_start_here", "01_the_autoencoder", "05_the_variational_autoencoder"} | {path.stem for path in FURTHER}
 
 
 @pytest.fixture(params=PATHS, ids=lambda path: path.stem)
@@ -44,12 +46,13 @@ def path(request) -> Path:
 
 
 def test_all_notebooks_are_there():
-    assert [path.stem for path in PATHS] == list(VALUELESS)
+    assert [path.stem for path in CORE] == list(VALUELESS)
+    assert all(any(core.stem.startswith(path.stem[:2]) for core in CORE) for path in FURTHER)
 
 
 def test_claims_print_what_they_measured(path):
     """Identities may go without; the number of others may only fall."""
-    assert report(path).claims_without_values <= VALUELESS[path.stem]
+    assert report(path).claims_without_values <= VALUELESS.get(path.stem, 0)
 
 
 def test_a_rewritten_page_keeps_its_budget_and_the_language_of_the_field(path):
@@ -60,7 +63,7 @@ def test_a_widget_is_stored_with_an_image_and_a_sentence(path):
     """Where no kernel runs, the live view is empty: the sentence and the image beside it are what a reader sees."""
     shown = [output["data"] for output in outputs(path) if "data" in output]
     texts = ["".join(data.get("text/plain", "")) for data in shown]
-    assert sum("run this notebook to move" in text for text in texts) == WIDGETS.get(path.name[:2], 0)
+    assert sum("run this notebook to move" in text for text in texts) == WIDGETS.get(path.name.partition("_")[0], 0)
     for data, text in zip(shown, texts, strict=True):
         live = "application/vnd.jupyter.widget-view+json" in data or re.match(r"\w*(Box|Slider|Image|Output)\(", text)
         assert not live and ("run this notebook to move" not in text or {"image/jpeg", "image/png"} & set(data)), text
@@ -73,7 +76,7 @@ def test_executed_from_first_to_last_cell(path):
 
 def test_outputs_are_stored_without_errors_or_warnings(path):
     kinds = [output.get("name", output["output_type"]) for output in outputs(path)]
-    assert not {"error", "stderr"} & set(kinds) and len(kinds) >= 10
+    assert not {"error", "stderr"} & set(kinds) and len(kinds) >= (10 if path in CORE else 4)
 
 
 def test_claims_were_true_and_exercises_open_when_stored(path):
@@ -81,7 +84,7 @@ def test_claims_were_true_and_exercises_open_when_stored(path):
     claims = sum(source(cell).count("claim(") for cell in cells(path, "code"))
     assert text.count("✔ ") >= claims - 2  # 00 shows one that fails
     assert "is solved" not in text
-    assert text.count("○ Exercise") >= 3
+    assert text.count("○ Exercise") >= (3 if path in CORE else 0)
 
 
 def test_no_machine_shows_through(path):
@@ -106,9 +109,12 @@ def test_cells_are_short_and_explained(path):
 
 def test_opens_and_closes_as_every_notebook_does(path):
     first, *rest = [source(cell) for cell in cells(path, "markdown")]
-    assert re.match(rf"# {path.name[:2]} · .+\n\n> Afterwards ", first)
-    assert "**You will**" in first and "**Needs:**" in first and "**Time:**" in first
-    assert any(re.search(r"^## Exercises", text, re.M) for text in rest)
+    number = path.name.partition("_")[0]
+    assert re.match(rf"# {number} · .+\n\n> Afterwards ", first)
+    assert "**Needs:**" in first and "**Time:**" in first
+    if path in CORE:
+        assert "**You will**" in first
+        assert any(re.search(r"^## Exercises", text, re.M) for text in rest)
     assert any(re.search(r"^## (What you saw|Summary)", text, re.M) for text in rest)
 
 
@@ -140,7 +146,7 @@ def test_quiz_questions_have_one_best_answer_and_feedback_for_all(path):
 
 def test_theory_notebooks_ask_quiz_questions():
     least = {"00": 1, "06": 5, "09": 5, "10": 5, "12": 6, "14": 5, "15": 5}
-    for path in PATHS:
+    for path in CORE:
         asked, marked = quizzes(path), path.read_text().count("**Quiz ")
         assert len(asked) == marked >= least.get(path.name[:2], 4), path.name
         assert [re.match(r"\*\*Quiz (\S+)\.\*\*", quiz)[1] for quiz in asked] == [f"{path.name[:2]}.{i + 1}" for i in range(marked)]
@@ -150,3 +156,9 @@ def test_code_reads_as_the_style_says(path):
     for cell in cells(path, "code"):
         assert "CUDA_VISIBLE_DEVICES" not in source(cell) and "import *" not in source(cell)
         assert all(len(line) <= 132 for line in source(cell).splitlines())
+
+
+def test_every_link_has_its_target(path):
+    text = "\n".join(source(cell) for cell in cells(path, "markdown"))
+    gone = () if (ROOT / "answers").is_dir() else ("no such file: ../answers/", "no such file: ../../answers/")
+    assert [line for line in broken(text, path.parent) if not line.startswith(("no such file: http", *gone))] == []
