@@ -6,7 +6,6 @@ Codes (N, Z) go in, points (n, Z) come out; images go in, distances to the neare
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,7 +13,7 @@ from torch import Tensor
 from helpers import models
 from helpers.data import Dataset, to_float
 from helpers.objective import ShapeError, check_number, covariance_root, kl_terms, same_shape
-from helpers.pretrained import Codes
+from helpers.pretrained import Codes, Mixture
 
 
 def box_samples(codes: Tensor, n: int, generator: torch.Generator) -> Tensor:
@@ -253,14 +252,6 @@ def neighbour_samples(mu: Tensor, logvar: Tensor, n: int, widths: float, generat
     check_posteriors(mu[None], logvar[None])
     check_number("widths", widths)
     return mu + widths * torch.exp(0.5 * logvar) * prior_samples(n, len(mu), generator)
-
-
-class Mixture(NamedTuple):
-    """A mixture of normal distributions: weights (K,), means (K, Z), and lower triangular roots (K, Z, Z) of the covariances."""
-
-    weights: Tensor
-    means: Tensor
-    roots: Tensor
 
 
 def fit_mixture(codes: Tensor, components: int, seed: int = 0) -> Mixture:

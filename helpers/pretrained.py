@@ -1,16 +1,19 @@
 """The models that ship with the course: a name goes in; a trained model, its card and its latent codes come out.
 
 A file `weights/NAME.safetensors` holds half-precision weights and a card: configuration, recipe, data, seed, training history,
-calibration, held-out scores and a checksum. `weights/NAME.codes.safetensors` holds the latent codes of held-out images, and,
-of a feature network, `weights/NAME.reference.safetensors` the features of real held-out images, to which others can be compared.
+calibration, held-out scores and a checksum. `weights/NAME.codes.safetensors` holds the latent codes of held-out images,
+`weights/NAME.prior.safetensors` distributions fitted to the codes of training images, and, of a feature network,
+`weights/NAME.reference.safetensors` the features of real held-out images, to which others can be compared.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -24,7 +27,7 @@ from helpers.files import write_atomically
 from helpers.models import LatentModel, ModelConfig, build
 
 FOLDER = Path(__file__).parent / "weights"
-BESIDE = (".codes", ".reference")  # files that belong to a model
+BESIDE = (".codes", ".prior", ".reference")  # files that belong to a model
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,14 @@ class Codes:
 
     def __len__(self) -> int:
         return len(self.mu)
+
+
+class Mixture(NamedTuple):
+    """A mixture of normal distributions: weights (K,), means (K, Z), and lower triangular roots (K, Z, Z) of the covariances."""
+
+    weights: Tensor
+    means: Tensor
+    roots: Tensor
 
 
 def names(folder: Path = FOLDER) -> list[str]:
@@ -82,6 +93,14 @@ def codes(name: str, folder: Path = FOLDER) -> Codes:
         None if labels is None else labels.long(), tuple(about.get("class_names", ())),
         None if attributes is None else attributes.bool(), tuple(about.get("attribute_names", ())),
     )  # fmt: skip
+
+
+def fitted_prior(name: str, components: int, folder: Path = FOLDER) -> Mixture:
+    """Return the mixture of 1 or 10 normal distributions, fitted to the codes of training images, that ships with a model."""
+    tensors, about = read(weight_file(f"{name}.prior", folder))
+    if components not in about["components"]:
+        raise ValueError(f"{name} ships with mixtures of {about['components']} components, not of {components}.")
+    return Mixture(*(tensors[f"{part}_{components}"].float() for part in Mixture._fields))
 
 
 def reference(name: str, folder: Path = FOLDER) -> Tensor:
@@ -161,6 +180,13 @@ def save_codes(name: str, kept: Codes, about: dict, folder: Path = FOLDER) -> Pa
     present = {k: v.to(torch.uint8) if k in whole else v for k, v in tensors.items() if v is not None}
     tables = {"class_names": list(kept.class_names), "attribute_names": list(kept.attribute_names)}
     return write(Path(folder) / f"{name}.codes.safetensors", present, {**about, **tables})
+
+
+def save_priors(name: str, fitted: Sequence[Mixture], about: dict, folder: Path = FOLDER) -> Path:
+    """Write distributions fitted to the codes of training images beside a model's weights; see `fitted_prior`."""
+    tensors = {f"{part}_{len(one.weights)}": value for one in fitted for part, value in one._asdict().items()}
+    about = {**about, "components": [len(one.weights) for one in fitted]}
+    return write(Path(folder) / f"{name}.prior.safetensors", tensors, about)
 
 
 def save_reference(name: str, features: Tensor, about: dict, folder: Path = FOLDER) -> Path:

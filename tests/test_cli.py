@@ -35,6 +35,7 @@ def test_train_writes_weights_card_and_codes_that_agree(tiny, tmp_path, capsys):
     test = recipes.load("fashion", "test", quiet=True)
     assert recipes.score(model, test) == pytest.approx(card["scores"], rel=1e-5)
     assert torch.equal(codes.labels, test.labels) and codes.class_names == test.class_names
+    assert not (tmp_path / "out" / "tiny.prior.safetensors").exists()  # only of models whose samples are scored
     assert "wrote" in capsys.readouterr().out
 
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from helpers import objective, pretrained
+from helpers import latent, objective, pretrained
 from helpers.data import DataError
-from helpers.models import ModelConfig, build, parameter_count
-from helpers.pretrained import Codes
+from helpers.models import ModelConfig, build, parameter_count, reparameterize
+from helpers.pretrained import Codes, Mixture
 from tools.recipes import recipe
 
 ROOT = pretrained.FOLDER.parents[1]
@@ -68,6 +68,35 @@ def test_recipes_and_shipped_weights_are_the_same_models():
 
 def test_all_weights_together_are_small():
     assert sum(path.stat().st_size for path in pretrained.FOLDER.iterdir()) < 30e6
+
+
+WITH_PRIOR = sorted(path.name.split(".")[0] for path in pretrained.FOLDER.glob("*.prior.safetensors"))
+
+
+@pytest.mark.parametrize("name", WITH_PRIOR)
+def test_fitted_priors_suit_held_out_codes_better_than_the_standard_normal(name):
+    """Mean log density of held-out codes: ten components above one, and one above N(0, I)."""
+    codes, found = pretrained.codes(name), []
+    z = reparameterize(codes.mu, codes.logvar, torch.Generator().manual_seed(0))
+    standard = Mixture(torch.ones(1), torch.zeros(1, z.shape[1]), torch.eye(z.shape[1])[None])
+    for mixture in (standard, pretrained.fitted_prior(name, 1), pretrained.fitted_prior(name, 10)):
+        parts = torch.distributions.MultivariateNormal(mixture.means, scale_tril=mixture.roots)
+        found.append(torch.logsumexp(parts.log_prob(z[:, None]) + mixture.weights.log(), 1).mean().item())
+    assert found[0] < found[1] < found[2]
+    assert "train" in pretrained.card(f"{name}.prior")["data"]
+
+
+def test_fitted_priors_survive_the_round_trip(tmp_path):
+    z = torch.randn(400, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 2.0, 0.5])
+    fitted = [latent.fit_mixture(z, components) for components in (1, 2)]
+    pretrained.save_priors("tiny", fitted, {}, tmp_path)
+    for one in fitted:
+        back = pretrained.fitted_prior("tiny", len(one.weights), tmp_path)
+        assert all(torch.allclose(a, b, atol=2e-3) for a, b in zip(one, back, strict=True))
+    assert torch.allclose(fitted[0].roots[0] @ fitted[0].roots[0].T, torch.cov(z.T), atol=0.05)
+    with pytest.raises(ValueError, match=r"\[1, 2\] components, not of 3"):
+        pretrained.fitted_prior("tiny", 3, tmp_path)
+    assert pretrained.names(tmp_path) == []
 
 
 def test_fashion_codes_tell_kinds_apart_better_than_chance():

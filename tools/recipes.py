@@ -139,7 +139,7 @@ def train_recipe(
     if isinstance(plan.config, FeatureConfig):
         about["outputs"] = train_set.class_names if plan.config.task == "classes" else train_set.attribute_names
     try:
-        return write_model(kept.model, name, about, held_out, plan, out)
+        return write_model(kept.model, name, about, train_set, held_out, plan, out)
     except OSError as error:
         raise DataError(
             f"the weights could not be written to {out} ({error.strerror or error}). Mend that, and run the same command again: "
@@ -226,13 +226,19 @@ def new_model(config: ModelConfig | FeatureConfig, seed: int) -> LatentModel | F
         return FeatureNetwork(config)
 
 
-def write_model(model: LatentModel | FeatureNetwork, name: str, about: dict, held_out: Dataset, plan: Recipe, out: Path) -> Path:
-    """Write a finished model's weights with their card, and its codes; return the file."""
+def write_model(
+    model: LatentModel | FeatureNetwork, name: str, about: dict, train_set: Dataset, held_out: Dataset, plan: Recipe, out: Path
+) -> Path:  # fmt: skip
+    """Write a finished model's weights with their card, its codes, and its fitted priors; return the file of the weights."""
     path = pretrained.save(model, name, about, out)
     kept = held_out if plan.codes is None else held_out.subset(min(plan.codes, len(held_out)))
     about = {"data": f"{held_out.source}, {held_out.split}", "licence": plan.licence}
     if isinstance(model, LatentModel):
         pretrained.save_codes(name, codes_of(model, kept), about, out)
+        if plan.features and isinstance(model, models.VAE):
+            z = models.reparameterize(*models.posterior(model, train_set.images), torch.Generator().manual_seed(0))
+            fitted = [latent.fit_mixture(z, components) for components in (1, 10)]
+            pretrained.save_priors(name, fitted, about | {"data": f"{train_set.source}, {train_set.split}"}, out)
     else:
         pretrained.save_reference(name, fidelity.features_of(model, kept.images), about, out)
     return path
