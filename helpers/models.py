@@ -27,6 +27,7 @@ class ModelConfig:
     family: "ae" or "vae";  network: "fc" or "conv";  shape: (C, H, W) of an image;  latent: Z
     widths: hidden units of each fc layer, or channels after each conv stage (each halves the image while its side is even)
     likelihood: "bernoulli" or "gaussian";  sigma: the Gaussian's standard deviation, or "learned"
+    refined: whether a conv decoder has a residual 3×3 convolution after each upsampling but the last
     """
 
     family: str = "vae"
@@ -36,6 +37,7 @@ class ModelConfig:
     widths: tuple[int, ...] = (512, 256)
     likelihood: str = "bernoulli"
     sigma: float | str = 1.0
+    refined: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(self.shape))
@@ -101,13 +103,26 @@ def conv_trunk(config: ModelConfig) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Flatten())
 
 
+class Residual(nn.Module):
+    """x + conv(silu(x)): a 3×3 convolution that keeps the size (B, C, H, W)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return features of the same size, (B, C, H, W)."""
+        return x + self.conv(nn.functional.silu(x))
+
+
 def conv_decoder(config: ModelConfig) -> nn.Sequential:
     """Return the layers from z (B, Z) to x_logits (B, C, H, W): the convolutional encoder, mirrored."""
     side, width = final_side(config), config.widths[-1]
     layers: list[nn.Module] = [nn.Linear(config.latent, width * side * side), nn.Unflatten(1, (width, side, side))]
     for a, b, stride in reversed(stages(config)):
         layers += [nn.SiLU(), nn.ConvTranspose2d(b, a, 4, 2, 1) if stride == 2 else nn.Conv2d(b, a, 3, 1, 1)]
-    return nn.Sequential(*layers)
+        layers += [Residual(a)] if config.refined else []
+    return nn.Sequential(*layers[: -1 if config.refined else None])
 
 
 class Output(NamedTuple):

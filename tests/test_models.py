@@ -26,6 +26,20 @@ def test_images_go_in_and_come_out_at_their_size(family, network, shape):
     assert model.loss(torch.rand(2, *shape), output).kl.any() == (family == "vae")
 
 
+def test_a_refined_decoder_has_a_residual_convolution_after_each_upsampling_but_the_last():
+    plain, refined = (
+        build(config(network="conv", widths=(4, 8, 8), shape=(3, 32, 32), refined=it), seed=0) for it in (False, True)
+    )
+    extra = models.parameter_count(refined) - models.parameter_count(plain)
+    assert extra == (9 * 8 * 8 + 8) + (9 * 4 * 4 + 4)
+    blocks = [layer for layer in refined.decoder if isinstance(layer, models.Residual)]
+    x = torch.randn(2, 8, 5, 5)
+    assert blocks[0](x).shape == x.shape
+    torch.nn.init.zeros_(blocks[0].conv.weight), torch.nn.init.zeros_(blocks[0].conv.bias)
+    assert torch.equal(blocks[0](x), x)
+    assert refined(torch.rand(2, 3, 32, 32)).x_logits.shape == (2, 3, 32, 32)
+
+
 def test_reparameterize_has_the_moments_and_the_gradient():
     mu, logvar = torch.full((50_000, 1), 2.0), torch.full((50_000, 1), -1.0)
     z = models.reparameterize(mu, logvar, torch.Generator().manual_seed(0))
