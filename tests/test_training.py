@@ -83,6 +83,16 @@ def test_a_dead_network_is_told_from_a_trained_one(capsys):
         assert ("no better than the mean image" in capsys.readouterr().out) == (beta > 1)
 
 
+def test_ten_seeds_at_fifteen_times_the_default_step_size_all_learn(capsys):
+    found = []
+    for seed in range(10):
+        model = build(CONFIG, seed=seed)
+        fit(model, squares(), epochs=50, batch=50, lr=3e-2, seed=seed, bfloat16=False)
+        found.append(models.evaluate(model, squares())["loss"])
+    assert "no better than the mean image" not in capsys.readouterr().out
+    assert max(found) < 2 * min(found)
+
+
 def test_decay_shrinks_the_weights_and_by_default_there_is_none():
     def norm(**given) -> float:
         model = build(CONFIG, seed=0)
