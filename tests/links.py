@@ -36,6 +36,8 @@ def broken(text: str, folder: Path) -> list[str]:
         links = list(LINK.finditer(line))
         for link, following in zip(links, [*links, None][1:], strict=True):
             address, _, anchor = link[3].partition("#")
+            if address.startswith("http"):
+                continue
             path = (folder / address).resolve()
             if not path.is_file():
                 wrong.append(f"no such file: {address}")
