@@ -39,3 +39,22 @@ def training_and_validation(x, x_hat, mu, logvar):
 def count_active(mu, logvar, eps):
     """06.5: an inactive latent's samples have the prior's variance, 1; only the posterior *mean* shows whether it is in use."""
     return (mu.var(0) > 0.01).sum()
+
+
+def evaluate_sweep(runs, budget):
+    """06.6: one row a β, in rising order; differences between neighbours; the least recon that the budget allows."""
+    betas = sorted(runs)
+    rows = []
+    for beta in betas:
+        scores = torch.tensor(runs[beta], dtype=torch.float64)  # (n, 2): recon, kl
+        mean = scores.mean(0)
+        error = scores.std(0) / len(scores) ** 0.5
+        rows.append(torch.tensor([beta, mean[0], error[0], mean[1], error[1]]))
+    points = torch.stack(rows)  # (B, 5)
+    recon, kl = points[:, 1], points[:, 3]
+    prices = -(recon[1:] - recon[:-1]) / (kl[1:] - kl[:-1])  # (B − 1,)
+    chosen, least = None, float("inf")
+    for beta, row in zip(betas, points.tolist(), strict=True):
+        if row[3] <= budget and row[1] < least:
+            chosen, least = beta, row[1]
+    return points, prices, chosen

@@ -178,3 +178,67 @@ def codes(stds: tuple, logvars: tuple, seed: int) -> tuple[Tensor, Tensor, Tenso
 )
 def count_active(mu, logvar, eps, of=lambda mu, logvar, eps: mu, least=0.01, axis=0, power=1):
     return (of(mu, logvar, eps).var(axis) ** power > least).sum()
+
+
+SWEEPS = (
+    ({3.0: [(9.0, 2.0), (9.5, 2.4)], 0.3: [(5.0, 9.0), (5.6, 9.2)], 1.0: [(6.5, 5.0), (6.9, 5.5)]}, 6.0),
+    ({1.0: [(6.5, 5.0), (6.8, 5.6), (7.4, 5.3)], 10.0: [(9.0, 1.0), (9.4, 1.1), (9.1, 1.3)]}, 0.5),
+    ({2.0: [(7.0, 3.0), (7.4, 3.3)], 4.0: [(6.8, 2.4), (7.1, 2.5)], 0.5: [(5.0, 8.0), (5.1, 8.8)]}, 4.0),  # one run went wrong
+)
+
+
+def in_a_row(answer):
+    """Return a function of all numbers of an evaluated sweep, (6 B,): the points, the prices, the chosen beta (−1: none)."""
+
+    def seen(runs, budget):
+        found = answered(answer, runs, budget)
+        refuse(not isinstance(found, (tuple, list)) or len(found) != 3, "return three things: points, prices, chosen.")
+        points, prices = (torch.as_tensor(part, dtype=torch.float64) for part in found[:2])
+        wanted = (len(runs), 5), (len(runs) - 1,)
+        shapes = tuple(points.shape), tuple(prices.shape)
+        refuse(
+            shapes != wanted, f"points and prices should be {wanted[0]} and {wanted[1]}, but yours are {shapes[0]} and {shapes[1]}."
+        )
+        chosen = -1.0 if found[2] is None else float(found[2])
+        return torch.cat([points.flatten(), prices, torch.tensor([chosen], dtype=torch.float64)])
+
+    return seen
+
+
+def standard_error(values: Tensor, correction: int = 1, root: float = 0.5) -> Tensor:
+    return values.std(0, correction=correction) / len(values) ** root
+
+
+@exercise(
+    "06.6",
+    cases=SWEEPS,
+    right=lambda runs, budget: tuple(part.tolist() if isinstance(part, Tensor) else part for part in evaluate_sweep(runs, budget)),
+    what="the row of all points, prices and the chosen beta",
+    view=in_a_row,
+    tolerance=1e-5,
+    slips={
+        "the rows are not in the order of rising beta; sort before you take differences.": {"order": list},
+        "the sample standard deviation divides by n − 1 (torch.std does so by itself).": {"spread": lambda v: standard_error(v, 0)},
+        "that is the standard deviation of one run; the standard error of the *mean* is smaller, by the root of n.": {
+            "spread": lambda v: standard_error(v, root=0)
+        },
+        "the standard deviation is divided by n, not by the root of n.": {"spread": lambda v: standard_error(v, root=1)},
+        "a price is how much recon one nat of kl *saves*: it is positive where recon falls as kl rises.": {"sign": 1},
+        "a price is recon over kl; yours is the other way round.": {"power": -1},
+        "the budget limits the kl, not recon.": {"limited": 0},
+        "among the models within the budget, choose the one with the least recon; the smallest beta need not be it.": {
+            "by": "beta"
+        },
+        "among the models within the budget, choose the one with the least recon, not the one with the least kl.": {"by": "kl"},
+        "where no model keeps the budget, chosen is None.": {"fallback": True},
+    },
+)
+def evaluate_sweep(runs, budget, order=sorted, spread=standard_error, sign=-1, power=1, limited=1, by="recon", fallback=False):
+    rows = [torch.tensor(runs[beta], dtype=torch.float64) for beta in order(runs)]
+    means, errors = (torch.stack([part(row) for row in rows]) for part in (lambda row: row.mean(0), spread))
+    betas = torch.tensor(order(runs), dtype=torch.float64)
+    points = torch.stack([betas, means[:, 0], errors[:, 0], means[:, 1], errors[:, 1]], 1)
+    prices = sign * (means[:, 0].diff() / means[:, 1].diff()) ** power
+    key = {"recon": lambda i: means[i, 0], "kl": lambda i: means[i, 1], "beta": lambda i: betas[i]}[by]
+    kept = [i for i in range(len(betas)) if means[i, limited] <= budget] or list(range(len(betas))) * fallback
+    return points, prices, betas[min(kept, key=key)].item() if kept else None

@@ -85,19 +85,6 @@ def active_units(mu: Tensor) -> Tensor:
     return at_least_float32(mu).var(0, correction=0) > 0.01
 
 
-def free_bits_kl(mu: Tensor, logvar: Tensor, free: float) -> Tensor:
-    """Return the KL to N(0, I) in which every latent counts for at least `free` nats: the mean over the batch, nats per image.
-
-    Σ_z max(free, mean_B KL_z)          (Kingma and others 2016, appendix C.8, equation 15)
-
-    mu, logvar: (B, Z); free ≥ 0. Returns a scalar, never below `free` · Z and never below the mean of `gaussian_kl`; a latent
-    under the floor gets no gradient. It is no KL divergence: report `gaussian_kl` beside it. NaN in gives NaN out. Raises
-    ShapeError on shapes that differ, ValueError on a negative floor. Built in notebook 06.
-    """
-    check_number("free", free, zero=True)
-    return kl_terms(mu, logvar).mean(0).clamp(min=free).sum()
-
-
 def bernoulli_nll(x: Tensor, x_logits: Tensor) -> Tensor:
     """Return −log p(x|z) per image, in nats, for independent Bernoulli pixels with logits x_logits.
 

@@ -37,7 +37,7 @@ def by_page(model, x, noise):
     mu, logvar = model.encode(x)
     z = mu + torch.exp(0.5 * logvar) * torch.randn(mu.shape, generator=noise, device=mu.device)
     recon = model.nll(x, model.decoder(z))
-    return Loss(recon + objective.free_bits_kl(mu, logvar, 0.1), recon, objective.gaussian_kl(mu, logvar))
+    return Loss(recon + 2 * objective.gaussian_kl(mu, logvar), recon, objective.gaussian_kl(mu, logvar))
 
 
 def classified(model, x, labels, noise):

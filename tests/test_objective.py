@@ -95,33 +95,3 @@ def test_active_units_are_those_whose_mean_moves_with_the_data():
     for wrong in (torch.zeros(5), torch.zeros(1, 3), torch.zeros(2, 3, 4)):
         with pytest.raises(objective.ShapeError, match="2 or more images"):
             objective.active_units(wrong)
-
-
-def test_free_bits_lie_on_the_floor_or_on_the_kl():
-    mu, logvar = draw(64, 5), draw(64, 5, seed=1)
-    q = Normal(mu, torch.exp(0.5 * logvar))
-    per_latent = kl_divergence(q, Normal(torch.zeros(5), torch.ones(5))).mean(0)
-    middle = per_latent.median().item()
-    oracle = sum(max(middle, one) for one in per_latent.tolist())
-    assert objective.free_bits_kl(mu, logvar, middle).item() == pytest.approx(oracle, rel=1e-5)
-    no_floor = objective.free_bits_kl(mu, logvar, 0.0).item()
-    assert no_floor == pytest.approx(objective.gaussian_kl(mu, logvar).mean().item(), rel=1e-5)
-    assert objective.free_bits_kl(mu, logvar, 9.0).item() == pytest.approx(45.0)
-
-
-def test_free_bits_send_no_gradient_below_the_floor():
-    mu = torch.tensor([[0.1, 2.0], [-0.1, -2.0]], requires_grad=True)
-    objective.free_bits_kl(mu, torch.zeros(2, 2), 0.5).backward()
-    assert mu.grad[:, 0].tolist() == [0.0, 0.0] and mu.grad[:, 1].tolist() == [1.0, -1.0]
-
-
-def test_free_bits_at_the_edges():
-    zero = torch.zeros(2, 1)
-    assert objective.free_bits_kl(zero, torch.full((2, 1), -100.0), 0.1).item() == pytest.approx(49.5)
-    assert objective.free_bits_kl(zero.double(), torch.full((2, 1), 100.0).double(), 0.1).isfinite()
-    assert objective.free_bits_kl(torch.full((2, 1), math.nan), zero, 0.1).isnan()
-    with pytest.raises(objective.ShapeError, match="same shape"):
-        objective.free_bits_kl(torch.zeros(4, 2), torch.zeros(2), 0.1)
-    for floor in (-0.1, math.nan, math.inf):
-        with pytest.raises(ValueError, match="0 or more"):
-            objective.free_bits_kl(zero, zero, floor)
