@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+from collections.abc import Sequence
 
 import torch
 
@@ -28,14 +29,22 @@ def noise(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def samplers(z: torch.Tensor, held_out: torch.Tensor, n: int) -> dict[str, torch.Tensor]:
-    """Return latents by how they are sampled, given points z (N, Z) of real images, and codes to decode as they are."""
+def samplers(fitted: Sequence[latent.Mixture], held_out: torch.Tensor, n: int) -> dict[str, torch.Tensor]:
+    """Return latents by how they are sampled, given a Gaussian and a mixture fitted to codes, and codes to decode as they are."""
     return {
-        "prior N(0, I)": latent.prior_samples(n, z.shape[1], noise(1)),
-        "one Gaussian": latent.gaussian_samples(z, n, noise(2)),
-        "mixture of 10": latent.mixture_samples(latent.fit_mixture(z, 10), n, noise(3)),
+        "prior N(0, I)": latent.prior_samples(n, held_out.shape[1], noise(1)),
+        "one Gaussian": latent.mixture_samples(fitted[0], n, noise(2)),
+        "mixture of 10": latent.mixture_samples(fitted[1], n, noise(3)),
         "held-out codes": held_out[:n],
     }
+
+
+def priors(name: str, known: pretrained.Codes) -> list[latent.Mixture]:
+    """Return the fitted priors that ship with a model; where none do, priors fitted to samples of its held-out posteriors."""
+    if (pretrained.FOLDER / f"{name}.prior.safetensors").exists():
+        return [pretrained.fitted_prior(name, components) for components in (1, 10)]
+    z = latent.aggregate_samples(known.mu, known.logvar, 4000, noise(4))
+    return [latent.fit_mixture(z, components) for components in (1, 10)]
 
 
 def row(name: str, way: str, images: torch.Tensor, real: torch.Tensor, features: str) -> str:
@@ -63,7 +72,8 @@ def trained(epochs: int, images: int):
         points = codes(model, train.images[:4000])
         if not isinstance(model, Autoencoder):
             points = latent.aggregate_samples(*posterior(model, to_float(train.images[:4000])), 4000, noise(4))
-        yield f"{name} ({epochs} epochs)", model, points, codes(model, test.images)
+        fitted = [latent.fit_mixture(points, components) for components in (1, 10)]
+        yield f"{name} ({epochs} epochs)", model, fitted, codes(model, test.images)
 
 
 def main() -> None:
@@ -83,11 +93,11 @@ def main() -> None:
         plan = []
         for name in models:
             known = pretrained.codes(name)
-            plan.append((name, pretrained.load(name), latent.aggregate_samples(known.mu, known.logvar, 4000, noise(4)), known.mu))
+            plan.append((name, pretrained.load(name), priors(name, known), known.mu))
         if asked.train and features == "cifar10_features":
             plan += trained(asked.epochs, asked.images)
-        for name, model, points, held_out in plan:
-            for way, z in samplers(points, held_out, asked.samples).items():
+        for name, model, fitted, held_out in plan:
+            for way, z in samplers(fitted, held_out, asked.samples).items():
                 print(row(name, way, decode(model, z), real, features), flush=True)
 
 
