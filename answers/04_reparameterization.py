@@ -25,3 +25,23 @@ def noisy_codes(mu, logvar, generator):
     """04.4: one number for every image and latent; and sigma is exp(logvar / 2)."""
     eps = torch.randn(mu.shape, generator=generator, dtype=mu.dtype)
     return mu + torch.exp(0.5 * logvar) * eps
+
+
+def gradient_table(f, mu, logvar, eps):
+    """04.5: the gradient of a sum of independent samples is, for each sample, its own; then means and standard errors."""
+    sigma = torch.exp(0.5 * logvar)  # (Z,)
+    z = (mu + sigma * eps).detach().requires_grad_()  # (K, Z)
+    value = f(z)  # (K,)
+    slope = torch.autograd.grad(value.sum(), z)[0]  # (K, Z): df/dz of each sample
+    value = value.detach()[:, None]
+
+    pathwise_mu = slope  # dz/dmu = 1
+    pathwise_logvar = slope * 0.5 * sigma * eps  # dz/dlogvar = sigma eps / 2
+    score_mu = value * eps / sigma
+    score_logvar = value * 0.5 * (eps**2 - 1)
+
+    rows = []
+    for samples in (pathwise_mu, pathwise_logvar, score_mu, score_logvar):
+        error = samples.std(0) / len(samples) ** 0.5
+        rows.append(torch.stack([samples.mean(0), error]))  # (2, Z)
+    return torch.stack(rows).reshape(2, 2, 2, -1)

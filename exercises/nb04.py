@@ -4,6 +4,7 @@ from functools import partial
 
 import torch
 from scipy.stats import kstest
+from torch import Tensor
 from torch.distributions import Laplace
 
 from exercises import StillThere, Wrong, close, exercise, normal, refuse, returned, rng, slopes
@@ -129,3 +130,53 @@ def noisy_codes(answer) -> None:
     refuse(uneven, "your noise is not standard normal: it has another distribution. Use torch.randn.")
     lost = any(not gradient.any() for gradient in slopes(answer)(mu, logvar, generator))
     refuse(lost, "the samples are right, but the gradient to mu or to logvar is lost; use no .sample() or .data.")
+
+
+def each_gradient(f, points: Tensor, keep: bool) -> Tensor:
+    """Return the gradient of f at each point (K, Z), or K times that of its mean."""
+    points = points.detach().requires_grad_()
+    values = f(points)
+    return torch.autograd.grad(values.sum() if keep else values.mean(), points)[0]
+
+
+def bumpy(z: Tensor) -> Tensor:
+    return z.square().sum(-1) + torch.cos(2 * z[..., 0]) * z[..., -1]
+
+
+@exercise(
+    "04.5",
+    right=lambda f, mu, logvar, eps: gradient_table(f, mu, logvar, eps).numpy(),
+    cases=[
+        (bumpy, normal(Z, seed=Z), normal(Z, seed=Z + 50) - 1, normal(K, Z, seed=Z + 99)) for Z, K in ((3, 40), (1, 25), (2, 7))
+    ],
+    what="the table",
+    hint="The first axis is the estimator, the second the parameter, the third mean and standard error.",
+    tolerance=1e-6,
+    slips={
+        "the standard error of a mean is s / √K; yours is the standard deviation of one sample.": {"root": 0},
+        "the standard error of a mean is s / √K; you divide by K.": {"root": 1},
+        "the sample standard deviation divides by K − 1 (torch.std does so by itself).": {"correction": 0},
+        "dz/dlogvar is ½ sigma eps: the ½ is missing in the pathwise column.": {"half": 1.0},
+        "that is the derivative with respect to sigma; logvar = 2 log sigma, so there is one more factor, sigma / 2.": {"power": 1},
+        "the pathwise rows are K times too small: the mean's gradient for each sample is a K-th of the sample's own gradient.": {
+            "keep": False
+        },
+        "the score with respect to mu is eps / sigma; yours is eps.": {"scale": torch.ones_like},
+        "the score with respect to logvar is ½ (eps² − 1); yours lacks the −1, whose mean is not 0.": {"centre": 0},
+        "the rows are the wrong way round: first pathwise, then score function.": {"flip": (0,)},
+        "the parameters are the wrong way round: first mu, then logvar.": {"flip": (1,)},
+        "mean and standard error are the wrong way round.": {"flip": (2,)},
+    },
+)
+def gradient_table(
+    f, mu, logvar, eps, root=0.5, correction=1, half=0.5, power=0, keep=True, scale=lambda sigma: sigma, centre=1, flip=()
+):  # fmt: skip
+    sigma = torch.exp(0.5 * logvar)
+    z = mu + sigma * eps
+    slope, value = each_gradient(f, z, keep), f(z)[:, None]
+    pathwise = torch.stack([slope, slope * half * sigma * eps])
+    score = torch.stack([value * eps / scale(sigma), value * 0.5 * (eps**2 - centre)])
+    samples = torch.stack([pathwise, score])  # (2, 2, K, Z)
+    samples = torch.stack([samples[:, 0], samples[:, 1] * (2 / sigma) ** power], 1)
+    error = samples.std(2, correction=correction) / len(eps) ** root
+    return torch.stack([samples.mean(2), error], 2).flip(flip)
