@@ -4,7 +4,7 @@ import math
 
 import torch
 from scipy.stats import entropy
-from torch.distributions import Independent, Laplace, MultivariateNormal, Normal, kl_divergence
+from torch.distributions import Independent, Laplace, Normal, kl_divergence
 
 from exercises import exercise, normal
 
@@ -144,41 +144,46 @@ def kl_per_image(mu, logvar, over=lambda kl: kl.sum(1)):
     return over(0.5 * (mu**2 + logvar.exp() - 1 - logvar))
 
 
-def by_eigenvalues(eigenvalues):
-    """Return an answer from the eigenvalues of S2⁻¹ S1, however they are found."""
-
-    def kl(m1, S1, m2, S2):
-        values, d = eigenvalues(torch.linalg.solve(S2, S1)), m1 - m2
-        return 0.5 * (values - 1 - values.log()).sum() + 0.5 * d @ torch.linalg.solve(S2, d)
-
-    return kl
-
-
-def correlated(size: int, ridge: float) -> tuple[torch.Tensor, ...]:
-    roots = normal(2, size, size, seed=6)
-    S1, S2 = roots @ roots.mT + ridge * torch.eye(size)
-    return normal(size, seed=7), S1, normal(size, seed=8), S2
+def integrals(mu, logvar, reach=10, fixed=False, swapped=False):
+    """Return ∫ q log(q / p) of each latent, (Z,), by the trapezoid rule."""
+    sigma, prior = torch.exp(0.5 * logvar), Normal(torch.zeros_like(mu), 1.0)
+    steps = torch.linspace(-reach, reach, 20_001).double()[:, None]
+    z = steps.expand(-1, len(mu)) if fixed else mu + sigma * steps
+    q, p = (prior, Normal(mu, sigma)) if swapped else (Normal(mu, sigma), prior)
+    ratio = q.log_prob(z) - p.log_prob(z)
+    return torch.trapezoid(q.log_prob(z).exp() * ratio, z, dim=0)
 
 
 @exercise(
     "03.6",
-    right=by_eigenvalues(lambda product: torch.linalg.eigvals(product).real),
-    cases=[correlated(2, 2.0), correlated(5, 0.3)],
-    what="the divergence",
-    bug={
-        "eigvalsh reads one triangle of its matrix and takes the other for its transpose; S2⁻¹ S1 is not symmetric.": (
-            by_eigenvalues(torch.linalg.eigvalsh)
-        )
-    },
+    right=lambda mu, logvar, eps: table_of_checks(mu, logvar, eps).tolist(),
+    cases=[
+        (normal(3, seed=9), normal(3, seed=10), normal(200, 3, seed=11)),
+        (normal(1, seed=12) + 14, normal(1, seed=13) - 4, normal(60, 1, seed=14)),
+    ],
+    what="the row of closed form, integral, Monte Carlo mean and standard error",
+    tolerance=1e-5,
     slips={
-        "the value is complex. `eigvals` is right for a matrix that is not symmetric; the eigenvalues are real, so take .real.": (
-            by_eigenvalues(torch.linalg.eigvals)
-        ),
-        "that is KL(second ‖ first).": lambda m1, S1, m2, S2: kl_by_eigenvalues(m2, S2, m1, S1),
-        "you averaged the product and its transpose. That is symmetric, but another matrix, with other eigenvalues.": (
-            by_eigenvalues(lambda product: torch.linalg.eigvalsh(0.5 * (product + product.mT)))
-        ),
+        "the closed form is summed over the latents; yours is the mean.": {"over": torch.mean},
+        "the closed form lacks its ½.": {"half": 1.0},
+        "the integrals are summed over the latents; yours is the first alone.": {"total": lambda parts: parts[0]},
+        "the grid of each integral is centred at mu_j and reaches 10 sigma_j to either side; yours is the same for all.": {
+            "fixed": True
+        },
+        "your integrals are those of KL(p ‖ q); q comes first.": {"swapped": True},
+        "the noise is multiplied by sigma = exp(logvar / 2), not by the variance.": {"stretch": 1.0},
+        "the Monte Carlo mean has the wrong sign: it is log q − log p.": {"sign": -1},
+        "log densities are summed over the latents; your Monte Carlo mean is over samples and latents.": {"together": False},
+        "the standard error is s / √K; yours is the standard deviation of one sample.": {"root": 0},
+        "the standard error is s / √K; you divide by K.": {"root": 1},
     },
 )
-def kl_by_eigenvalues(m1, S1, m2, S2):
-    return kl_divergence(MultivariateNormal(m1, S1), MultivariateNormal(m2, S2))
+def table_of_checks(
+    mu, logvar, eps, over=torch.sum, half=0.5, total=torch.sum, fixed=False, swapped=False, stretch=0.5, sign=1, together=True, root=0.5
+):  # fmt: skip
+    closed = over(half * (mu**2 + logvar.exp() - 1 - logvar))
+    z = mu + torch.exp(stretch * logvar) * eps
+    each = sign * (Normal(mu, torch.exp(0.5 * logvar)).log_prob(z) - Normal(torch.zeros_like(mu), 1.0).log_prob(z))
+    ratio = each.sum(1) if together else each.flatten()
+    error = ratio.std() / len(ratio) ** root
+    return torch.stack([closed, total(integrals(mu, logvar, fixed=fixed, swapped=swapped)), ratio.mean(), error])
