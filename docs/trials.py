@@ -30,6 +30,7 @@ TRIALS = {
         "128 latents": dict(network="conv", latent=128, widths=(32, 64, 128, 256), sigma="learned"),
         "64 latents, sigma = 1": dict(network="conv", latent=64, widths=(32, 64, 128, 256), sigma=1.0),
         "64 latents, beta = 4": dict(network="conv", latent=64, widths=(32, 64, 128, 256), sigma="learned", beta=4.0),
+        "64 latents, refined": dict(network="conv", latent=64, widths=(32, 64, 128, 128), refined=True, sigma="learned"),
         "64 latents, widths 40 to 320": dict(network="conv", latent=64, widths=(40, 80, 160, 320), sigma="learned"),
     },
 }
