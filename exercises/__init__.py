@@ -57,7 +57,7 @@ def exercise(
     what: str = "the result",
     hint: str = "",
     tolerance: float = 1e-4,
-    keep: bool = False,
+    keep: bool = True,
     typed: bool = False,
     gradients: bool = False,
     view: Callable[[Callable], Callable] = lambda answer: answer,
@@ -67,7 +67,7 @@ def exercise(
     An answer that agrees with the right function on all cases is solved. Otherwise the first slip (message: wrong function) that
     agrees with it gives the message; a `bug` (symptom: function) leaves the exercise open. A wrong function may be given by the
     arguments that make it of the right one, {"power": 2}, or by the factor by which its result is wrong. right: other right
-    functions. keep: the arguments must not be changed. typed: the type counts. gradients: then those with respect to the first
+    functions. keep: the arguments must stay as they are. typed: the type counts. gradients: then those with respect to the first
     two arguments are compared, too. view: what is compared instead of the results, a function of the answer that returns
     another function. A check raises Wrong or StillThere.
     """
@@ -256,7 +256,10 @@ def check(number: str, answer: Callable) -> None:
 
 def returned(answer: Callable, *arguments, like: Any, what: str) -> Tensor:
     """Return an answer's value as a float64 tensor once it has the oracle's shape and no NaN; otherwise raise Wrong."""
-    value = as_tensor(answered(answer, *(a.clone() if isinstance(a, Tensor) else a for a in arguments)))
+    given = tuple(a.clone() if isinstance(a, Tensor) else a for a in arguments)
+    value = as_tensor(answered(answer, *given))
+    changed = any(not torch.equal(a, b) for a, b in zip(given, arguments, strict=True) if isinstance(a, Tensor))
+    refuse(changed, "you changed what you were given; work on a copy.")
     told = misfit(value, torch.as_tensor(np.asarray(like)), what)
     refuse(told, told)
     return value.double()

@@ -19,7 +19,6 @@ levels = torch.arange(256, dtype=torch.uint8).reshape(4, 1, 8, 8)
     cases=[(levels,), (levels.flatten()[51:103].reshape(1, 1, 4, 13),)],  # neither black nor white in the second
     hint="0 must become 0, 51 must become 0.2, 255 must become 1.",
     typed=True,
-    keep=True,
     slips={
         "white is 255, not 256: the brightest pixel must become exactly 1.": {"white": 256},
         "a dark image must stay dark: divide by 255, whatever the darkest and brightest pixels of the batch are.": stretched,
@@ -41,8 +40,7 @@ def reshaped(images, rows, columns):
     cases=[(torch.arange(360.0).reshape(6, 3, 4, 5), 2, 3), (torch.arange(96.0).reshape(8, 1, 3, 4), 4, 2)],
     hint="After splitting, which axes have to stand next to each other?",
     slips={
-        "a reshape alone keeps the order of the numbers in memory. "
-        "Split into (rows, columns, C, H, W), then permute, then reshape.": reshaped,
+        "a reshape alone keeps the order of the numbers in memory; permute has to change it.": reshaped,
         "your images run down the columns; they should run along the rows.": {"across": 1, "down": 2},
     },
 )

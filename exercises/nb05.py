@@ -16,14 +16,14 @@ def by_torch(mu1, logvar1, mu2, logvar2):
 @exercise(
     "05.1",
     right=by_torch,
-    cases=[tuple(normal(4, 50, 6, seed=5).float())],
+    cases=[tuple(normal(4, *shape, seed=5).float()) for shape in ((50, 6), (1, 3))],
     what="the divergence",
-    hint="Start from ½ (σ₁²/σ₂² + (μ₁ − μ₂)²/σ₂² − 1 + log σ₂² − log σ₁²).",
+    hint="In which units does the second distribution measure, and is it 0 where both are the same?",
     slips={
         "that is KL(second ‖ first). The divergence is not symmetric; the first distribution is the one that is averaged over.": (
             lambda m1, l1, m2, l2: by_torch(m2, l2, m1, l1)
         ),
-        "you averaged over the latents. The divergences of independent coordinates add up.": 1 / 6,
+        "you averaged over the latents. The divergences of independent coordinates add up.": {"total": torch.mean},
         "you are off by a factor of two: ½ stands before the whole sum.": 2,
         "you are off by a factor of two: ½ stands before the whole sum, once.": 1 / 2,
         "that is the KL to N(0, I), not to the second posterior.": lambda m1, l1, m2, l2: by_torch(m1, l1, 0 * m2, 0 * l2),
@@ -32,9 +32,9 @@ def by_torch(mu1, logvar1, mu2, logvar2):
         "right against N(0, I), but log σ₂² is missing.": {"log": 0},
     },
 )
-def kl_between(mu1, logvar1, mu2, logvar2, unit=1, shift=1, log=1):
+def kl_between(mu1, logvar1, mu2, logvar2, unit=1, shift=1, log=1, total=torch.sum):
     reach = logvar1.exp() / logvar2.exp() ** unit + (mu1 - mu2) ** 2 / logvar2.exp() ** shift
-    return 0.5 * (log * logvar2 - logvar1 + reach - 1).sum(1)
+    return 0.5 * total(log * logvar2 - logvar1 + reach - 1, 1)
 
 
 @exercise(
@@ -42,7 +42,7 @@ def kl_between(mu1, logvar1, mu2, logvar2, unit=1, shift=1, log=1):
     right=lambda mu, logvar, eps: torch.stack([mu + logvar.exp().sqrt() * one for one in eps]),
     cases=[(*normal(2, 4, 3, seed=6).float(), normal(7, 4, 3, seed=8).float())],
     what="z",
-    hint="z = mu + sigma · eps, with the eps that is given.",
+    hint="Work with the eps that is given; where it is 0, z should be mu.",
     gradients=True,
     slips={
         "exp(logvar) is the variance; noise is multiplied by the standard deviation, exp(logvar / 2).": {"sigma": torch.exp},
@@ -54,7 +54,7 @@ def kl_between(mu1, logvar1, mu2, logvar2, unit=1, shift=1, log=1):
             lambda mu, logvar, eps: posterior_samples(mu, logvar.detach(), eps)
         ),
         "the values are right, but both gradients are lost; use no .detach().": lambda *given: posterior_samples(*given).detach(),
-        "with the eps that is given.": lambda mu, logvar, eps: posterior_samples(mu, logvar, torch.randn_like(eps)),
+        "with the eps that is given": lambda mu, logvar, eps: posterior_samples(mu, logvar, torch.randn_like(eps)),
     },
 )
 def posterior_samples(mu, logvar, eps, sigma=lambda logvar: torch.exp(0.5 * logvar)):

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from exercises import Wrong, answered, exercise, refuse, rng
+from exercises import Wrong, answered, close, exercise, refuse, rng
 from helpers.objective import gaussian_kl
 
 
@@ -22,10 +22,10 @@ def by_layers(channels, side, widths, kernel, stride, padding):
     right=by_layers,
     cases=[(3, 32, (16, 48, 96), 4, 2, 1), (1, 28, (8, 5), 3, 2, 1), (2, 17, (4, 7, 3), 5, 3, 2), (1, 11, (2, 3), 3, 2, 0)],
     what="the plan",
-    hint="A side becomes ⌊(n + 2p − k)/s⌋ + 1, and there are kernel² · channels in · channels out weights and a bias for each out.",
+    hint="At how many places can a window begin? And how many numbers does it read for one that it writes?",
     slips={
         "your sides are one too small: a window that does not move at all is already one position.": {"first": 0},
-        "the sides are ⌊(n + 2p − k)/s⌋ + 1, rounded down, each from the side before.": {"down": -1},
+        "a window that does not fit entirely is no position: round down.": {"down": -1},
         "a side depends on kernel and padding, too; ⌈n/s⌉ fits only some.": {"side_of": lambda n, k, s, p: -(-n // s)},
         "the biases are missing: one for each channel that comes out.": {"bias": 0},
         "you counted the kernel once for every position. It is *shared*: the side does not matter.": {"shared": False},
@@ -116,7 +116,7 @@ def images(*shape: int, count: int = 1) -> tuple[Tensor, ...]:
     return tuple(torch.rand(count, *shape, generator=rng(shape[-1])))
 
 
-SHAPES = ((5, 3, 32, 32), (4, 1, 28, 28), (2, 3, 8, 8))
+SHAPES = ((5, 3, 32, 32), (4, 1, 28, 28), (2, 3, 8, 6))
 
 
 @exercise(
@@ -157,6 +157,7 @@ def times(values):
         "you average over the latents; KL is a sum over them.": {"kl": lambda *given: gaussian_kl(*given) / 6},
         "sum within an image, but average over the batch.": {"over": torch.sum, "kl_over": torch.sum},
         "recon is summed over the batch; average it, as KL is.": {"over": torch.sum},
+        "an image need not be square.": {"recon": times(lambda e: e.shape[1] * e.shape[3] ** 2)},
         "3072 fits CIFAR-10 only: that is again a factor from one data set.": {"recon": times(lambda e: 3072)},
         "the batch's mean is one number; you return one for each image.": {"over": torch.clone, "kl_over": torch.clone},
     },
@@ -175,8 +176,8 @@ def linear(y):
     return y
 
 
-# What a decoder's output may be, as a function of values in [0, 1], and the scale of the error then.
-READINGS = ((torch.logit, 1), (torch.atanh, 1), (linear, 1), (lambda v: torch.atanh(centred(v)), 4), (centred, 4))
+# What a decoder's output may be, as a function of values in [0, 1].
+READINGS = (torch.logit, torch.atanh, linear, lambda v: torch.atanh(centred(v)), centred)
 
 
 def costs(answer):
@@ -184,11 +185,12 @@ def costs(answer):
 
     def seen(images):
         values = images.float() / 255
-        pairs = [[answered(answer, images, of(v)) for v in (values, values.flip(-1))] for of, _ in READINGS]
+        pairs = [[answered(answer, images, of(v)) for v in (values, values.flip(-1))] for of in READINGS]
         odd = any(getattr(error, "shape", None) != values.shape[:1] for pair in pairs for error in pair)
         refuse(odd, f"the error should be one number for each image, {tuple(values.shape[:1])}.")
-        best = min(range(len(pairs)), key=lambda i: pairs[i][0].sum())
-        return torch.stack([pairs[best][0], pairs[best][1] / READINGS[best][1]])
+        least, other = min(pairs, key=lambda pair: pair[0].sum())
+        twice = close(other, 4 * (values - values.flip(-1)).square().sum((1, 2, 3)), 1e-3)  # in [-1, 1]
+        return torch.stack([least, other / 4 if twice else other])
 
     return seen
 
@@ -199,11 +201,11 @@ def reading(target, output):
 
 @exercise(
     "07.5",
-    right=(reading(centred, torch.tanh), reading(linear, linear), reading(centred, linear), reading(linear, torch.tanh)),
+    right=tuple(reading(centred, of) for of in (torch.tanh, linear, lambda y: centred(y.sigmoid()))) + (reading(linear, torch.tanh),),
     cases=[(torch.randint(8, 248, (n, 3, 6, 6), generator=rng(n)).to(torch.uint8),) for n in (3, 4)],
     view=costs,
     what="the pair of errors, of the best output and of another,",
-    hint="Bring both to one range: [0, 1] with a sigmoid, or [−1, 1] with a tanh. Then sum the squared error over an image's values.",
+    hint="Which values have the images, and which can the output take? Sum the squared error over an image's values.",
     tolerance=1e-3,
     bug={"Targets lie in [−1, 1], and a sigmoid never puts out anything below 0.": {"target": centred}},
     slips={

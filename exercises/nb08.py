@@ -19,7 +19,7 @@ generator = rng(8)
     slips={
         "you return the square of the length; take its root.": {"power": 1},
         "that is slerp's length, a mix of both; a straight line cuts the corner.": lambda r_a, r_b, w, t: (1 - t) * r_a + t * r_b,
-        "2 t (1 - t) r_a r_b cos ω is missing: that is right for right angles only.": {"mixed": 0},
+        "that is right for right angles only: what has ω to do with it?": {"mixed": 0},
         "the mixed term stands there once; a square of a sum has it twice.": {"mixed": 1},
     },
 )
@@ -29,24 +29,25 @@ def length_on_line(r_a, r_b, omega, t, mixed=2, power=0.5):
 
 def uneven(T: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return T uneven times and the lengths of the T - 1 steps between them, which are very uneven."""
-    t = torch.cat([torch.zeros(1), torch.rand(T - 1, generator=generator).cumsum(0)]).double()
+    t = torch.rand(T, generator=generator).cumsum(0).double()
     return t, torch.rand(T - 1, generator=generator).double() ** 3 + 0.01
 
 
 def inverse(t, moved, n):
     """Return the path at even times, stretched to the length of the times."""
     path = np.concatenate([[0.0], np.cumsum(moved)])
-    return np.interp(np.linspace(0, t[-1], n), t, path) * (t[-1] / path[-1]).item()
+    return np.interp(np.linspace(t[0], t[-1], n), t, path) * (t[-1] / path[-1]).item()
 
 
 @exercise(
     "08.2",
     cases=[(*uneven(T), n) for T, n in ((6, 5), (11, 11), (4, 30))],
-    hint="Add up the path, divide it evenly, and interpolate t over the path.",
+    hint="How much of the path lies behind at each t, and how much should?",
     slips={
-        "these times are evenly spaced; the image moves as unevenly as before.": lambda t, moved, n: np.linspace(0, t[-1], n),
+        "these times are evenly spaced; the image moves as unevenly as before.": lambda t, moved, n: np.linspace(t[0], t[-1], n),
         "these are even amounts of *path*; look up when each is reached.": lambda t, moved, n: np.linspace(0, moved.sum(), n),
         "the first and the last time must stay where they were.": {"gaps": 0},
+        "the first time is t[0], which need not be 0.": lambda t, moved, n: even_times(t - t[0], moved, n),
         "you looked up the path at even times; look up the times at even lengths.": inverse,
     },
 )
@@ -91,7 +92,6 @@ levels = torch.arange(256, dtype=torch.uint8)
     cases=[(levels.repeat(1, 256, 1), levels[:, None].repeat(1, 1, 256), t / 3) for t in range(4)],  # no half among the results
     hint="It should be (1 - t) a + t b, rounded.",
     typed=True,
-    keep=True,
     bug={"Where the second image is darker than the first, pixels flash.": lambda a, b, t: a + (t * (b - a)).to(torch.uint8)},
     slips={
         "you cut the fraction off, half a level on average; round first.": {"rounded": torch.clone},

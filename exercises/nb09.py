@@ -14,14 +14,14 @@ def apart(z):
 @exercise(
     "09.1",
     right=lambda z: (Normal(0.0, 1.0).log_prob(torch.ones_like(z)) - Normal(0.0, 1.0).log_prob(z)).sum(),
-    cases=[(level * torch.randn(size, generator=rng(size)).sign().double(),) for size, level in ((64, 2.0), (10, 1.0), (128, 0.3))],
+    cases=[(level * normal(size, seed=size),) for size, level in ((64, 2.0), (10, 1.0), (128, 0.3))],
     hint="Only −|z|²/2 differs between the two densities.",
     slips={
         "the sign is the wrong way round: how far *below*, so positive far out.": -1,
         "you are off by a factor of two: the exponent of a normal density is −|z|² / 2.": 2,
         "you compare with the density at the origin; compare with |z| = √Z, where samples lie.": lambda z: 0.5 * z.square().sum(),
-        "you subtract radii; the density falls with their squares: ½ (|z|² − Z).": lambda z: 0.5 * apart(z),
-        "you square a difference of radii; subtract the squares: ½ (|z|² − Z).": lambda z: 0.5 * apart(z) ** 2,
+        "you subtract radii; the density falls with their squares.": lambda z: 0.5 * apart(z),
+        "you square a difference of radii; subtract the squares.": lambda z: 0.5 * apart(z) ** 2,
     },
 )
 def nats_below_typical(z):
@@ -60,7 +60,7 @@ def ball(n, size, inner, outer, generator, even=1.0, noise=torch.randn, dtype=to
         "the *radius* is even, so the inside is too crowded": {"even": 0},
         "the points are not evenly spread by volume": {"even": 0.5},
         "points of a cube prefer its corners": {"noise": torch.rand},
-        "the radii rise from row to row": lambda *given: (z := ball(*given))[z.norm(dim=1).argsort()],
+        "the radii rise or fall from row to row": lambda *given: (z := ball(*given))[z.norm(dim=1).argsort(descending=True)],
         "seeded alike, it gives others": lambda n, size, inner, outer, generator: ball(n, size, inner, outer, None),
         "whatever its seed, they are the same": lambda n, size, inner, outer, g: ball(n, size, inner, outer, g.manual_seed(0)),
     },
@@ -76,12 +76,13 @@ def thick_shell(answer) -> None:
         refuse(r.min() < inner - 1e-4 or r.max() > outer + 1e-4, told + f"radii reach from {r.min():.3g} to {r.max():.3g}.")
         if z.mean(0).abs().max() > 6 * outer / (size * n) ** 0.5:
             raise Wrong(told + "the points lie on one side. A *normal* vector has no preferred direction, a uniform one has.")
-        refuse((r[1:] >= r[:-1]).all(), told + "the radii rise from row to row; sample each of them.")
+        sort = (r[1:] >= r[:-1]).all() or (r[1:] <= r[:-1]).all()
+        refuse(sort, told + "the radii rise or fall from row to row; sample each of them.")
         volume = (r**size - inner**size) / (outer**size - inner**size)
         if kstest(volume.numpy(), "uniform").pvalue < 1e-6:
             if kstest(((r - inner) / (outer - inner)).numpy(), "uniform").pvalue > 1e-6:
                 raise Wrong(told + "the *radius* is even, so the inside is too crowded: the volume within r grows like r^Z.")
-            raise Wrong(told + "the points are not evenly spread by volume: r^Z should be uniform between inner^Z and outer^Z.")
+            raise Wrong(told + "the points are not evenly spread by volume: which share of it lies within a radius r?")
         corner = (z / r[:, None]).abs().pow(4).mean() * size * (size + 2) / 3  # 1 for even directions
         if abs(corner - 1) > 0.1:
             raise Wrong(told + "directions are uneven: points of a cube prefer its corners. Use the direction of a normal vector.")

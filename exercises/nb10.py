@@ -11,7 +11,7 @@ generator = rng(10)
 def line(length: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return a code (7,), a direction of this length, and distances (5,)."""
     z, u = torch.randn(2, 7, generator=generator, dtype=torch.float64)
-    return z, length * u / u.norm(), torch.linspace(-3, 3, 5, dtype=torch.float64)
+    return z, length * u / u.norm(), torch.tensor([-3.0, -1, 0.5, 1, 2]).double()
 
 
 @exercise(
@@ -21,7 +21,8 @@ def line(length: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         "the points lie |u| times too far away; divide the direction by its length.": {"power": 0},
         "you divided by the squared length; once is enough.": {"power": 2},
         "these points lie around the origin; start at z.": lambda z, u, t: along(0 * z, u, t),
-        "the row runs backwards.": lambda z, u, t: along(z, -u, t),
+        "your points lie on the other side of z.": lambda z, u, t: along(z, -u, t),
+        "the distances are those in t, in its order.": lambda z, u, t: along(z, u, torch.linspace(-3, 3, len(t)).double()),
     },
 )
 def along(z, u, t, power=1):
@@ -42,7 +43,7 @@ def posteriors() -> tuple[torch.Tensor, torch.Tensor]:
 @exercise(
     "10.2",
     cases=[(*posteriors(), k) for k in (9, 3, 1)],
-    hint="Average ½ (mu² + sigma² - 1 - log sigma²) over images, and count latents from 0.",
+    hint="It is the KL of notebook 05, latent by latent, averaged over images. Count latents from 0.",
     slips={
         "that is the other end: the latents with least KL.": {"descending": False},
         "these are the right latents in the wrong order; most KL first.": lambda *given: top_latents(*given).flip(0),
@@ -68,7 +69,12 @@ def world() -> tuple:
     z[:, 2] = torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(25) * 3
     z[:, 4] = z[:, 2].sign()  # the sign of latent 2's effect, image by image
     z[:, 1] += 1 - z[:, 1].mean()
-    return lambda z: z, z, lambda z: z @ weights - 0.25 * z[:, 1] ** 2 + 4 * z[:, 2] * z[:, 4].sign()
+
+    def measure(images):
+        z = images / 3
+        return z @ weights - 0.25 * z[:, 1] ** 2 - 0.3 * z[:, 1] * z[:, 0] ** 2 + 4 * z[:, 2] * z[:, 4].sign()
+
+    return lambda z: 3 * z, z, measure
 
 
 @exercise(
@@ -76,22 +82,25 @@ def world() -> tuple:
     cases=[world()],
     what="the pair of latent and mean change",
     hint="Set one latent to -2 and to 2, and leave the others as they are.",
-    keep=True,
     slips={
         "latent 2's effects have either sign and cancel: take the mean over codes first.": {"size": lambda c: c.abs().mean(1)},
         "latent 3 has the largest *positive* change, latent 1 a larger negative one.": {"size": lambda c: c.mean(1)},
         "the sign is lost: the measure goes down as the latent goes up.": {"total": lambda c: c.mean().abs()},
         "you move the latent by 2 from where it is; set it to -2 and to 2.": {"keep": 1},
+        "leave the other latents of each code as they are.": {"others": torch.zeros_like},
+        "the measure is one of images: draw them first.": lambda draw, z, measure: strongest(lambda z: z, z, measure),
         "that is the change per unit; asked for is the one from -2 to 2.": {"total": lambda c: c.mean() / 4},
         "you changed the codes that you were given; work on a copy.": {"copy": lambda points: points},
     },
 )
-def strongest(draw, points, measure, size=lambda changes: changes.mean(1).abs(), total=torch.mean, keep=0, copy=torch.clone):
+def strongest(
+    draw, points, measure, size=lambda changes: changes.mean(1).abs(), total=torch.mean, keep=0, copy=torch.clone, others=lambda z: z
+):
     """Rank changes (Z, N) by their size, from latents set to ±2 (+ `keep` times what they were)."""
     measured = torch.zeros(2, points.shape[1], len(points), dtype=points.dtype)
     for dim in range(points.shape[1]):
         for i, value in enumerate((-2.0, 2.0)):
-            moved = copy(points)
+            moved = others(copy(points))
             moved[:, dim] = keep * moved[:, dim] + value
             measured[i, dim] = measure(draw(moved))
     changes = measured[1] - measured[0]
@@ -106,10 +115,11 @@ def even(n):
 @exercise(
     "10.4",
     cases=[(15,), (1,), (8,)],
-    hint="The median of share i, counted from 0, is the quantile (i + ½) / n.",
+    hint="Below the median of a share lies half of that share, and all shares before it.",
+    typed=True,
     bug={"The first and the last value are infinite, and the decoder gives NaN there.": {"shares": even}},
     slips={
-        "these cut the prior into n + 1 shares; finite, but no medians of n: (i + ½) / n.": {"shares": lambda n: even(n + 2)[1:-1]},
+        "these cut the prior into n + 1 shares; finite, but no medians of n.": {"shares": lambda n: even(n + 2)[1:-1]},
         "these are equal steps; the shares of the prior between them are not.": lambda n: torch.linspace(-3, 3, n) * (n > 1),
         "clipping is not it: half a share lies below the first value.": {"shares": lambda n: even(n).clamp(0.01, 0.99)},
     },
@@ -125,10 +135,9 @@ def last_only(z, dim, t):
 
 @exercise(
     "10.5",
-    cases=[(torch.randn(6, generator=generator), dim, torch.linspace(-3, 3, 13)) for dim in (2, 5)],
+    cases=[(torch.randn(6, generator=generator), dim, torch.linspace(-3, 2, n)) for dim, n in ((2, 13), (5, 7))],
     hint="Each row is a copy of z with one latent set to a value of t.",
-    keep=True,
-    bug={"All thirteen codes are the last one.": last_only},
+    bug={"All codes of a row are the last one.": last_only},
     slips={
         "all codes are still the last one; copy z for each value of t.": lambda z, dim, t: last_only(z.clone(), dim, t),
         "you add t to the latent; here it is set to t.": lambda z, dim, t: z + t[:, None] * torch.eye(len(z))[dim],

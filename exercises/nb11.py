@@ -31,11 +31,11 @@ def entropy(a, b):
 @exercise(
     "11.1",
     cases=[columns(400, 4, 3), columns(400, 2, 7), columns(400, 5, 5), columns(30, 6, 8)],  # in the last not every pair occurs
-    hint="Sum p(a, b) log (p(a, b) / p(a) p(b)) over pairs that occur.",
+    hint="It is 0 for independent columns, and the entropy of a where b is a copy of it.",
     tolerance=1e-5,
     slips={
         "that is in bits; nats need the natural logarithm.": 1 / math.log(2),
-        "that is the joint entropy H(a, b). I(a; b) = H(a) + H(b) − H(a, b).": entropy,
+        "that is the joint entropy H(a, b), which independent columns have, too.": entropy,
         "that is H(a) + H(b): the joint entropy has not been taken off.": lambda a, b: information(a, b) + entropy(a, b),
         "the sign is the other way round: information is never negative.": -1,
         "where a pair never occurs it is NaN: 0 log 0 counts as 0.": {"part": lambda p, q: p * (p / q).log()},
@@ -75,7 +75,7 @@ uniform = torch.rand(1000, 2, generator=generator, dtype=torch.float64) * 0.998 
 @exercise(
     "11.3",
     cases=[(uniform, 0.6), (uniform, -1.1)],
-    hint="It is Φ(R Φ⁻¹(u)), point by point, in [0, 1] again.",
+    hint="Look at each of the three maps by itself: are there normal numbers, are they rotated, are they uniform at the end?",
     slips={
         "you rotate the other way: with points as rows, z @ R.T rotates by R.": lambda u, angle: mixed_uniform(u, -angle),
         "that rotates the square, whose corners leave [0, 1]; map to normal numbers.": {"there": torch.clone, "back": torch.clone},
@@ -100,7 +100,7 @@ def shifted(batch, codes):
     return (batch.var(0) / codes.var(0))[codes.std(0) >= 0.05].argmin()
 
 
-DEAD, QUIET, WIDE = ([first, second, 1.0, 0.15] for first, second in ((3.0, 0.01), (3.0, 0.1), (10.0, 0.1)))
+DEAD, QUIET, WIDE = ([first, second, 1.0, 0.15] for first, second in ((3.0, 0.01), (3.0, 0.055), (10.0, 0.1)))
 
 
 @exercise(
@@ -129,7 +129,7 @@ doubled = torch.eye(3, dtype=torch.float64).repeat(2, 1) * entropies
 @exercise(
     "11.5",
     cases=[(table, entropies) for table in (doubled, torch.rand(5, 3, generator=generator, dtype=torch.float64) * entropies)],
-    hint="For each factor take the best latent minus the second best, over the factor's entropy.",
+    hint="Which are the two that compete for a factor, and how much can be known about it?",
     tolerance=1e-5,
     bug={"A code that says everything twice gets a high score.": lambda table, h: mutual_information_gap(table, h.max(), 1)},
     slips={

@@ -15,7 +15,7 @@ def gaussians(size: int, seed: int) -> tuple[torch.Tensor, ...]:
 @exercise(
     "12.1",
     cases=[gaussians(1, 0), gaussians(4, 1), gaussians(7, 2)],
-    hint="Independent coordinates commute: (a - b)² for each.",
+    hint="In each coordinate, what is left of the trace of numbers?",
     slips={
         "the distance between the means is missing.": {"means": 0},
         "sigma is a standard deviation already; you drew its root.": {"power": 0.5},
@@ -149,7 +149,7 @@ x, y = bright * x, bright * (0.8 * x + 0.2 * x.flip(0))
 @exercise(
     "12.6",
     cases=[(x[:count], y[:count]) for count in (1, 3, 6)],
-    hint="Tell it the range of the images, which is 1.",
+    hint="Who tells it the range of the images?",
     tolerance=1e-3,
     bug={"The dark pairs have another similarity in a batch with brighter ones. Who tells it the range?": {"data_range": None}},
     slips={

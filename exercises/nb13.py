@@ -24,7 +24,7 @@ def lengths(answer):
     """Return a function of the length of an answer, and of how far it moves the output."""
 
     def measured(J, epsilon):
-        eta = torch.as_tensor(answered(answer, J, epsilon))
+        eta = torch.as_tensor(answered(answer, J, epsilon)).to(J)
         refuse(eta.shape != J.shape[1:], f"eta should be a tensor {tuple(J.shape[1:])}, one number for each input.")
         return torch.stack([eta.norm(), (J @ eta).norm()])
 
@@ -99,7 +99,7 @@ z_tilde = z + 0.3 * normal(30, 5, seed=7)
 @exercise(
     "13.4",
     cases=[(z.repeat(1, copies), z_tilde.repeat(1, copies)) for copies in (1, 4)],
-    hint="Sum the squares of each row, then average.",
+    hint="Does the numerator grow with the number of latents as the denominator does?",
     bug={"With four copies of every latent it is a quarter of what it was.": {"over": torch.mean}},
     slips={
         "you summed over the images as well; average over them.": {"over": torch.sum},
@@ -112,15 +112,17 @@ def relative_move(z, z_tilde, over=lambda squares: squares.sum(1).mean(), down=m
 
 
 distances = torch.rand(31, 200, generator=rng(8), dtype=torch.float64) ** 4 * (1 + torch.arange(200) / 50)
+distances = distances.round(decimals=2)  # some are r
 
 
 @exercise(
     "13.5",
-    cases=[(distances, r) for r in (0.25, 0.15, 0.1)],
+    cases=[(distances[:draws], r) for draws, r in ((31, 0.25), (31, 0.15), (9, 0.1))],
     slips={
         "that is the share of all draws; ask of each image whether more than half of *its* are within r.": {"middle": torch.clone},
         "you compared the mean distance with r; more than half of the draws means the median.": {"middle": lambda d: d.mean(0)},
         "you went along the wrong axis: draws are the first, images the second.": {"middle": lambda d: d.median(1).values},
+        "a distance of just r counts, too.": lambda distances, r: robust_share(distances, r - 1e-6),
         "that is the share that is *not* robust.": lambda *given: 1 - robust_share(*given),
     },
 )

@@ -14,7 +14,7 @@ from exercises import StillThere, Wrong, exercise, refuse, returned, rng
     cases=[(1e-9, math.log(2), 1.0), (1e-6, 0.906, 20.0), (1e-3, 0.05, 0.1), (1e-9, 0.0, 1.0), (1e-9, -0.3, 1.0)],
     hint="Solve delta · exp(exponent · n) = size for n.",
     slips={
-        "it is log(size / delta), not log(delta / size).": lambda delta, rate, size: math.log(delta / size) / rate,
+        "your number of steps is negative where the error grows.": lambda delta, rate, size: math.log(delta / size) / rate,
         "an exponent in nats goes with the natural logarithm, not base 10.": lambda d, rate, size: math.log10(size / d) / rate,
         "an exponent in nats goes with the natural logarithm, not base 2.": lambda d, rate, size: math.log2(size / d) / rate,
         "you do not use size; the error has to grow from delta to size.": lambda delta, rate, size: math.log(1 / delta) / rate,
@@ -51,7 +51,7 @@ def skew_tent_exponent(a, left=None):
         (lambda x: 4 * x**3 - 3 * x, 0.2345, 4000),  # log 3
         (lambda x: math.cos(x) / 2, 0.1, 4000),  # below 0: neighbours come together
     ],
-    hint="Put the second orbit back to a distance of delta after every step.",
+    hint="A distance cannot outgrow the attractor: for how long does it tell the growth?",
     tolerance=0.02,
     bug={"After 4,000 steps of the logistic map it is near 0; where neighbours meet, the log fails.": {"every": 4000, "floor": 0}},
     slips={
@@ -136,7 +136,7 @@ def interpolated(spectrum):
     return float(len(spectrum)) if not len(below) else below[0] - 1 - sums[below[0] - 1] / np.diff(sums)[below[0] - 1]
 
 
-spectra = ((0.419, -1.623), (-14.572, 0.906, 0.0), (0.2, 0.1, -0.1, -0.5), (-0.1, -0.2), (0.3, 0.1), (0.5,))
+spectra = ((0.419, -1.623), (-14.572, 0.906, 0.0), (0.2, 0.1, -0.1, -0.5), (-0.1, -0.2), (0.3, 0.1), (0.5,), (0.0, -1.0))
 
 
 @exercise(
@@ -149,13 +149,14 @@ spectra = ((0.419, -1.623), (-14.572, 0.906, 0.0), (0.2, 0.1, -0.1, -0.5), (-0.1
         "you seem to count on their order; sort them first, largest first.": {"order": torch.clone},
         "you sort them smallest first; largest first is right.": {"order": lambda spectrum: spectrum.sort().values},
         "you return k alone; add the share of the next direction.": {"rest": False},
+        "a sum of 0 counts: such a volume does not shrink.": {"least": 1e-12},
         "where the first exponent is below 0 every volume shrinks: the dimension is 0.": {"none": 1.0},
     },
 )
-def kaplan_yorke(spectrum, order=lambda spectrum: spectrum.sort(descending=True).values, rest=True, none=0.0):
+def kaplan_yorke(spectrum, order=lambda spectrum: spectrum.sort(descending=True).values, rest=True, none=0.0, least=-1e-12):
     ordered = order(spectrum)
     sums = ordered.cumsum(0)
-    k = int((sums >= -1e-12).sum())
+    k = int((sums >= least).sum())
     if k == len(ordered) or not rest:
         return float(k)
     return k + float(sums[k - 1] / ordered[k].abs()) if k else none

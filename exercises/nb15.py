@@ -15,7 +15,7 @@ def cosine(f, d, side):
     "15.1",
     right=lambda *given: cosine(*given).square(),
     cases=[(torch.arange(side // 2 + 1), d, side) for d, side in ((1, 32), (4, 32), (20, 28))],
-    hint="φ is the average of 1 and exp(-2πi f d / side); take |φ|².",
+    hint="φ is the average of the phases of both places, and power is |φ|².",
     slips={
         "yours is what is left of the amplitude; power is its square.": lambda *given: cosine(*given).abs(),
         "yours is what is left of the amplitude, with its sign; power is its square.": cosine,
@@ -39,12 +39,15 @@ log_q = torch.tensor([0.3, -1.0, 0.9, -2.0, 0.0])
 
 @exercise(
     "15.2",
-    cases=[(log_q, images), (log_q - 900, images)],
+    cases=[(log_q, images), (log_q - 900, images), (400 * log_q, images)],
     hint="It is the average of the images, weighted by q(z|x_n) and divided by the sum of the weights.",
     slips={
         "at log q = −900 you divide 0 by 0; subtract the largest, or use softmax.": {"weigh": lambda q: q.exp() / q.exp().sum()},
         "your weights do not add up to 1: divide by their sum.": {"weigh": torch.exp},
         "at log q = −900 all weights are 0; subtract the largest first.": {"weigh": lambda q: q.exp() / (q.exp().sum() + 1e-12)},
+        "where log q differs much your weights are inf / inf: subtract the largest, nothing else.": {
+            "weigh": lambda q: (q - q.min()).exp() / (q - q.min()).exp().sum()
+        },
         "you take all images alike; those whose posteriors hold z should count more.": lambda log_q, images: images.mean(0),
         "you return the likeliest image; the squared error is least for the average.": lambda log_q, images: images[log_q.argmax()],
     },
@@ -128,7 +131,7 @@ def tripled(x):
         "the commitment term should be weight · |z − e|².": {"power": 0},
         "the codebook term must move e and nothing else: detach z in it.": {"z_of": free},
         "the commitment term must move z and nothing else: detach e in it.": {"e_of": free},
-        "both terms move both; detach z in the codebook term and e in the commitment term.": {"z_of": free, "e_of": free},
+        "both terms move both; each should move one of the two only.": {"z_of": free, "e_of": free},
         "the codebook term's gradient with respect to e is three times too large.": {"moves_e": tripled},
         "the commitment term's gradient with respect to z is three times too large.": {"moves_z": tripled},
     },
