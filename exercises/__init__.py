@@ -211,7 +211,7 @@ def reason(found: Outcome, wanted: Outcome, case: tuple, what: str, tolerance: f
         return f"the values are right, but their type is {value.dtype}, not {right.dtype}."
     if close(value, right, tolerance):
         return f"{what} is right, but you changed what you were given; work on a copy."
-    if right.numel() > 6:
+    if right.numel() > 6 or right.ndim > 1:
         at = tuple(int(i) for i in np.unravel_index(int(apart.argmax()), right.shape))
         return f"element {list(at)} of {what} should be {shown(right[at])}, but yours is {shown(value[at])}."
     given = ", ".join(shown(one) for one in case if not callable(one))

@@ -16,7 +16,7 @@ def by_torch(mu1, logvar1, mu2, logvar2):
 @exercise(
     "05.1",
     right=by_torch,
-    cases=[tuple(normal(4, *shape, seed=5).float()) for shape in ((50, 6), (1, 3))],
+    cases=[tuple(normal(4, *shape, seed=5).float()) for shape in ((50, 6), (1, 4))],
     what="the divergence",
     hint="In which units does the second distribution measure, and is it 0 where both are the same?",
     slips={
@@ -100,6 +100,7 @@ def disagreement(answer):
     cases=[tuple(torch.tensor([[[0.5, -1.0, 2.0], [1.0, 0.2, 0.0]], [[-1.0, 0.5, 1.0], [0.3, -0.6, 0.8]]]))],
     view=disagreement,
     what="the row of z without noise, the distance of sigma from exp(head) or exp(head / 2), and the error of KL for that sigma",
+    hint="Elements 0 to 6 are about the sample, 7 and 8 about the KL: whose mean and σ does it have?",
     bug={"The KL is that of another standard deviation than the samples have.": {"charge": 1.0}},
     slips={
         "now the sample is neither mu + exp(head) · eps nor mu + exp(head / 2) · eps.": {"stretch": 2.0, "charge": 4.0},

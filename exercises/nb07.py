@@ -201,7 +201,7 @@ def reading(target, output):
 
 @exercise(
     "07.5",
-    right=tuple(reading(centred, of) for of in (torch.tanh, linear, lambda y: centred(y.sigmoid()))) + (reading(linear, torch.tanh),),
+    right=(reading(linear, torch.tanh), *(reading(centred, of) for of in (torch.tanh, linear, lambda y: centred(y.sigmoid())))),
     cases=[(torch.randint(8, 248, (n, 3, 6, 6), generator=rng(n)).to(torch.uint8),) for n in (3, 4)],
     view=costs,
     what="the pair of errors, of the best output and of another,",

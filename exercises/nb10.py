@@ -94,7 +94,7 @@ def world() -> tuple:
     },
 )
 def strongest(
-    draw, points, measure, size=lambda changes: changes.mean(1).abs(), total=torch.mean, keep=0, copy=torch.clone, others=lambda z: z
+    draw, points, measure, size=lambda c: c.mean(1).abs(), total=torch.mean, keep=0, copy=torch.clone, others=torch.Tensor.cpu
 ):
     """Rank changes (Z, N) by their size, from latents set to ±2 (+ `keep` times what they were)."""
     measured = torch.zeros(2, points.shape[1], len(points), dtype=points.dtype)

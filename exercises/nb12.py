@@ -142,8 +142,8 @@ def coverage_of(made, real, k, less=0):
 
 
 bright = torch.linspace(0.1, 1, 6)[:, None, None, None]
-x = torch.rand(6, 3, 24, 24, generator=rng(0))
-x, y = bright * x, bright * (0.8 * x + 0.2 * x.flip(0))
+x = torch.rand(6, 3, 24, 24, generator=rng(0)).cumsum(-1) / 24
+x, y = bright * x, bright * (x * torch.linspace(1, 0.5, 24) + 0.1 * x.flip(0))
 
 
 @exercise(

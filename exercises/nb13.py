@@ -24,9 +24,9 @@ def lengths(answer):
     """Return a function of the length of an answer, and of how far it moves the output."""
 
     def measured(J, epsilon):
-        eta = torch.as_tensor(answered(answer, J, epsilon)).to(J)
+        eta = torch.as_tensor(answered(answer, J, epsilon))
         refuse(eta.shape != J.shape[1:], f"eta should be a tensor {tuple(J.shape[1:])}, one number for each input.")
-        return torch.stack([eta.norm(), (J @ eta).norm()])
+        return torch.stack([eta.norm(), (J.to(eta) @ eta).norm()])
 
     return measured
 
@@ -117,7 +117,7 @@ distances = distances.round(decimals=2)  # some are r
 
 @exercise(
     "13.5",
-    cases=[(distances[:draws], r) for draws, r in ((31, 0.25), (31, 0.15), (9, 0.1))],
+    cases=[(distances[:draws], r) for draws, r in ((31, 0.1), (31, 0.15), (9, 0.25))],
     slips={
         "that is the share of all draws; ask of each image whether more than half of *its* are within r.": {"middle": torch.clone},
         "you compared the mean distance with r; more than half of the draws means the median.": {"middle": lambda d: d.mean(0)},

@@ -21,7 +21,9 @@ def cosine(f, d, side):
         "yours is what is left of the amplitude, with its sign; power is its square.": cosine,
         "yours is the share that is lost.": lambda *given: 1 - share_left(*given),
         "yours is for places 2 d apart; they are at 0 and d.": lambda f, d, side: share_left(f, 2 * d, side),
-        "f is in waves per image, not per pixel, so divide by the side.": lambda f, d, side: cosine(f, d, 1).square(),
+        "yours is 1 at every frequency. Is f counted in waves per pixel? It is in waves per image.": lambda f, d, side: cosine(
+            f, d, 1
+        ).square(),
         "yours is ½ at every frequency; a wave of length d meets itself again and loses nothing.": lambda f, *given: 0.5 + 0 * f,
     },
 )
