@@ -17,7 +17,7 @@ def apart(z):
     cases=[(level * normal(size, seed=size),) for size, level in ((64, 2.0), (10, 1.0), (128, 0.3))],
     hint="Only −|z|²/2 differs between the two densities.",
     slips={
-        "the sign is the wrong way round: how far *below*, so positive far out.": -1,
+        "the sign is wrong: it is positive far out, negative further in.": -1,
         "you are off by a factor of two: the exponent of a normal density is −|z|² / 2.": 2,
         "you compare with the density at the origin; compare with |z| = √Z, where samples lie.": lambda z: 0.5 * z.square().sum(),
         "you subtract radii; the density falls with their squares.": lambda z: 0.5 * apart(z),

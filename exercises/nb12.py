@@ -105,7 +105,6 @@ def measured(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
         "that is the slope; the value at 1 / N = 0 is the other coefficient.": {"which": 0},
         "that line runs in N, and its intercept is at *no* image. The bias is straight in 1 / N.": {"power": 1},
         "that is the last of the measured values; all of them are too large.": lambda sizes, values: values[-1],
-        "that is the least of the measured values; all of them are too large.": lambda sizes, values: values.min(),
     },
 )
 def at_infinity(sizes, values, power=-1, which=1):
@@ -134,7 +133,7 @@ def sets(n: int, m: int, k: int) -> tuple[torch.Tensor, torch.Tensor, int]:
         "that is precision, the share of made points in any ball. Count the balls.": inside,
         "that is recall, with balls around the made points.": lambda made, real, k: inside(real, made, k),
         "you divide by the number of made points, not of balls.": lambda a, b, k: coverage_of(a, b, k) * len(b) / len(a),
-        "you ask whether real points lie in their own balls. Every one does.": lambda made, real, k: inside(real, real, k),
+        "every ball counts in yours: are they too large, or do you ask for real points?": lambda a, b, k: inside(b, b, k),
     },
 )
 def coverage_of(made, real, k, less=0):
@@ -153,7 +152,7 @@ x, y = bright * x, bright * (x * torch.linspace(1, 0.5, 24) + 0.1 * x.flip(0))
     tolerance=1e-3,
     bug={"The dark pairs have another similarity in a batch with brighter ones. Who tells it the range?": {"data_range": None}},
     slips={
-        "255 is the range of bytes; these images are in [0, 1].": {"data_range": 255.0},
+        "yours is nearly 1 for every pair. 255 is the range of bytes; these images are in [0, 1].": {"data_range": 255.0},
         "you give one number for the batch; give one for each pair.": lambda x, y: similarity(x, y).mean(),
     },
 )

@@ -14,11 +14,8 @@ from exercises import StillThere, Wrong, exercise, refuse, returned, rng
     cases=[(1e-9, math.log(2), 1.0), (1e-6, 0.906, 20.0), (1e-3, 0.05, 0.1), (1e-9, 0.0, 1.0), (1e-9, -0.3, 1.0)],
     hint="Solve delta · exp(exponent · n) = size for n.",
     slips={
-        "your number of steps is negative where the error grows.": lambda d, rate, size: (
-            -horizon(d, rate, size) if rate > 0 else math.inf
-        ),
-        "an exponent in nats goes with the natural logarithm, not base 10.": lambda d, rate, size: math.log10(size / d) / rate,
-        "an exponent in nats goes with the natural logarithm, not base 2.": lambda d, rate, size: math.log2(size / d) / rate,
+        "your number of steps is negative where the error grows.": lambda delta, rate, size: horizon(size, rate, delta),
+        "an exponent in nats goes with the natural logarithm.": lambda d, rate, size: math.log10(size / d) / rate,
         "you do not use size; the error has to grow from delta to size.": lambda delta, rate, size: math.log(1 / delta) / rate,
         "you rounded; return the float.": lambda delta, rate, size: math.ceil(math.log(size / delta) / rate),
         "a negative exponent never grows: return math.inf.": lambda d, rate, size: math.log(size / d) / rate if rate else math.inf,

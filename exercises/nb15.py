@@ -47,9 +47,7 @@ log_q = torch.tensor([0.3, -1.0, 0.9, -2.0, 0.0])
         "at log q = −900 you divide 0 by 0; subtract the largest, or use softmax.": {"weigh": lambda q: q.exp() / q.exp().sum()},
         "your weights do not add up to 1: divide by their sum.": {"weigh": torch.exp},
         "at log q = −900 all weights are 0; subtract the largest first.": {"weigh": lambda q: q.exp() / (q.exp().sum() + 1e-12)},
-        "where log q differs much your weights are inf / inf: subtract the largest, nothing else.": {
-            "weigh": lambda q: (q - q.min()).exp() / (q - q.min()).exp().sum()
-        },
+        "you divide inf by inf: subtract the largest.": {"weigh": lambda q: (e := (q - q.min()).exp()) / e.sum()},
         "you take all images alike; those whose posteriors hold z should count more.": lambda log_q, images: images.mean(0),
         "you return the likeliest image; the squared error is least for the average.": lambda log_q, images: images[log_q.argmax()],
     },
