@@ -141,3 +141,5 @@ def test_an_answer_with_a_gradient_counts_and_one_that_is_no_tensor_is_told():
     for bad in ("text", {"x": 1}, [torch.ones(2), torch.ones(3)]):
         with pytest.raises(exercises.Wrong, match=f"x should be a tensor, or numbers, but yours is a {type(bad).__name__}"):
             exercises.returned(lambda bad=bad: bad, like=torch.ones(2), what="x")
+    with pytest.raises(exercises.Wrong, match="you changed what you were given"):
+        exercises.returned(lambda x: x.add_(1), torch.ones(2), like=torch.ones(2), what="x")
